@@ -1,0 +1,32 @@
+# What Argand is built with. Everything is found, nothing is downloaded.
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(tl-expected REQUIRED)
+find_package(nlohmann_json 3.10 REQUIRED)
+find_package(LibTorch REQUIRED)
+find_package(ITK 5.2 REQUIRED COMPONENTS ITKCommon ITKImageIntensity ITKDistanceMap ITKConnectedComponents
+                                         ITKIONRRD ITKIOMeta ITKIOImageBase)
+find_package(DCMTK REQUIRED)
+find_package(GDCM REQUIRED)
+# Debian's NIFTIConfig.cmake names files that Debian puts elsewhere.
+find_path(NIFTI_INCLUDE_DIR nifti1_io.h PATH_SUFFIXES nifti REQUIRED)
+find_library(NIFTI_LIBRARY niftiio REQUIRED)
+find_library(NIFTI_ZNZ_LIBRARY znz REQUIRED)
+add_library(nifti_clib INTERFACE)
+target_include_directories(nifti_clib SYSTEM INTERFACE "${NIFTI_INCLUDE_DIR}")
+target_link_libraries(nifti_clib INTERFACE "${NIFTI_LIBRARY}" "${NIFTI_ZNZ_LIBRARY}")
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(CLI11 REQUIRED)
+if(ARGAND_GUI)
+  find_package(Qt6 6.4 REQUIRED COMPONENTS Core Gui Widgets OpenGLWidgets Svg)
+  find_package(VTK 9.1 REQUIRED COMPONENTS
+    CommonCore CommonDataModel CommonExecutionModel CommonTransforms CommonMath FiltersCore FiltersGeneral
+    FiltersGeometry FiltersSources FiltersModeling ImagingCore ImagingColor InteractionWidgets InteractionStyle
+    RenderingCore RenderingAnnotation RenderingFreeType RenderingOpenGL2 RenderingVolume
+    RenderingVolumeOpenGL2 RenderingUI IOImage)
+endif()
+if(BUILD_TESTING)
+  find_package(GTest 1.12 REQUIRED)
+endif()
