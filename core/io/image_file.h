@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/progress.h"
+#include "core/volume/label_table.h"
+#include "core/volume/segmentation.h"
+#include "core/volume/volume.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+// NIfTI (.nii, .nii.gz; versions 1 and 2), NRRD (.nrrd, .nhdr) and MetaImage
+// (.mha, .mhd) files, in and out.
+namespace argand::io {
+
+enum class Format { Nifti, Nrrd, Meta };
+
+// By the ending of the name; nothing for another ending.
+[[nodiscard]] std::optional<Format> formatOf(const std::filesystem::path& path);
+
+// A repair or a doubt that the person should know of; the codes are those of
+// `argand-cli info` ("value-repaired", "non-orthogonal", ...).
+struct Warning {
+  std::string code;
+  std::string text;
+};
+
+struct ImageFile {
+  Volume volume;
+  std::vector<Warning> warnings;
+};
+
+// Geometry, type and warnings without the voxels.
+struct ImageHeader {
+  Geometry geometry;
+  std::string voxelType;        // "int16", ...
+  std::int64_t components = 1;  // time points or vector components
+  std::vector<Warning> warnings;
+};
+
+[[nodiscard]] Result<ImageHeader> readImageHeader(const std::filesystem::path& path);
+
+// One 3D image. A file with several time points is refused unless it has one;
+// types that a Volume does not hold are converted without loss or refused.
+[[nodiscard]] Result<ImageFile> readImage(const std::filesystem::path& path);
+
+// A label map: whole numbers 0..65535, else refused with the first value that is not.
+struct LabelFile {
+  LabelMap labels;
+  LabelTable names;  // those the file carries; may be empty
+  std::vector<Warning> warnings;
+};
+
+[[nodiscard]] Result<LabelFile> readLabels(const std::filesystem::path& path);
+
+// Writes through a pending file: an existing file stays whole if it fails.
+[[nodiscard]] Result<void> writeImage(const std::filesystem::path& path, const Volume& volume);
+[[nodiscard]] Result<void> writeLabels(const std::filesystem::path& path,
+                                       const LabelMap& labels,
+                                       const LabelTable& names = {});
+
+}  // namespace argand::io
