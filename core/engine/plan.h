@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/engine/costs.h"
+#include "core/engine/devices.h"
+#include "core/engine/graph.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace argand::engine {
+
+// Where the output of one step lies: device n has rows [bounds[n], bounds[n + 1]),
+// which may be none and need not be as many as its neighbour's.
+struct StepPlan {
+  std::string step;  // the operation's name
+  std::vector<std::int64_t> bounds;
+
+  [[nodiscard]] RowRange rows(int device) const {
+    return {bounds[static_cast<std::size_t>(device)], bounds[static_cast<std::size_t>(device) + 1]};
+  }
+
+  bool operator==(const StepPlan&) const = default;
+};
+
+struct DevicePlan {
+  DeviceSpec device;
+  std::int64_t predictedPeakBytes = 0;
+  std::int64_t weightBytes = 0;  // of it, for as long as the executor lives
+  std::string peakStep;          // where the peak is
+  double busySeconds = 0.0;      // an estimate
+  bool operator==(const DevicePlan&) const = default;
+};
+
+// How one network runs on one input size. A value: it prints, reads back, is
+// checked against a graph, and may be edited by hand.
+struct Plan {
+  std::string kind;  // "single", "slabs"
+  Shape input;
+  DType dtype = DType::Float32;
+  bool training = false;
+  std::int64_t outputBytesPerVoxel = 0;  // what the consumer of the scores keeps
+  std::vector<DevicePlan> devices;       // every device named, used or not
+  std::vector<StepPlan> steps;           // in the order of the program
+  double makespanSeconds = 0.0;          // an estimate
+  double boundSeconds = 0.0;             // all work at the speed of all devices together
+  std::string reason;                    // one sentence: why this one
+
+  // (makespan - bound) / bound.
+  [[nodiscard]] double gap() const;
+
+  // Devices that compute something.
+  [[nodiscard]] int devicesUsed() const;
+
+  bool operator==(const Plan&) const = default;
+};
+
+[[nodiscard]] std::string toText(const Plan& plan);
+[[nodiscard]] Result<Plan> parsePlan(std::string_view text);
+
+// Every step of the graph once, bounds in order and complete for this input size.
+[[nodiscard]] Result<void> validate(const Plan& plan, const Graph& graph);
+
+}  // namespace argand::engine
