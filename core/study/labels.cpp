@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/dicom/rtstruct.h"
+#include "core/study/study.h"
+#include "core/volume/resample.h"
+
+#include <algorithm>
+
+namespace argand::study {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// True where `grid` holds the voxels of `other` in another order of the axes.
+bool onlyReordered(const Geometry& other, const Geometry& grid) {
+  const auto order = orderTo(other, axisCodes(grid));
+  return order && sameGrid(reordered(other, *order), grid);
+}
+
+Result<LoadedLabels> loadRtStruct(const fs::path& path,
+                                  const Volume& reference,
+                                  const std::stop_token& stop) {
+  if (!reference.source) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("{} is an RTSTRUCT, whose contours belong to a DICOM series; the image "
+                            "given is not from one. Give the folder of its series.",
+                            path.filename().string()));
+  }
+  ARGAND_ASSIGN(
+      dicom::ReadRtStruct read,
+      dicom::readRtStruct(path, reference.geometry(), *reference.source, FillRule::EvenOdd, stop));
+  return LoadedLabels{std::move(read.segmentation), std::move(read.warnings)};
+}
+
+fs::path layerPath(const fs::path& path, int layer) {
+  const std::string name = path.filename().string();
+  const std::string ending = name.ends_with(".nii.gz") ? ".nii.gz" : path.extension().string();
+  return path.parent_path() /
+         fmt::format(
+             "{}-layer{}{}", name.substr(0, name.size() - ending.size()), layer + 1, ending);
+}
+
+// The structures of one layer as a segmentation of their own.
+Segmentation layerAlone(const Segmentation& segmentation, int layer) {
+  Segmentation alone(segmentation.geometry());
+  if (alone.layerCount() == 0) {
+    alone.addLayer();
+  }
+  alone.layer(0) = segmentation.layer(layer);
+  for (Structure structure : segmentation.structures()) {
+    if (structure.layer == layer) {
+      structure.layer = 0;
+      alone.insert(structure, alone.structures().size());
+    }
+  }
+  return alone;
+}
+
+}  // namespace
+
+Result<LoadedLabelMap> loadLabelMap(const fs::path& path,
+                                    const Geometry& grid,
+                                    const LabelTable& names,
+                                    const std::stop_token& stop) {
+  ARGAND_ASSIGN(io::LabelFile file, io::readLabels(path));
+  LoadedLabelMap loaded;
+  loaded.names = file.names;
+  for (const auto& [value, entry] : names.entries()) {
+    loaded.names.set(value, entry);
+  }
+  const std::string name = path.filename().string();
+  for (const io::Warning& warning : file.warnings) {
+    loaded.warnings.push_back(fmt::format("{}: {}", name, warning.text));
+  }
+  if (sameGrid(file.labels.geometry, grid)) {
+    loaded.labels = std::move(file.labels);
+    loaded.labels.geometry = grid;
+    return loaded;
+  }
+  if (!gridsOverlap(file.labels.geometry, grid)) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("The labels in {} lie elsewhere in the patient than the reference: the "
+                            "two grids share no point. Are they of the same study?",
+                            name));
+  }
+  if (!onlyReordered(file.labels.geometry, grid)) {
+    loaded.warnings.push_back(
+        fmt::format("{} is on another grid than the reference; each voxel took the label of the "
+                    "nearest one.",
+                    name));
+  }
+  ARGAND_ASSIGN(loaded.labels, resampledLabels(file.labels, grid, stop));
+  return loaded;
+}
+
+Result<LoadedLabels> loadSegmentation(const fs::path& path,
+                                      const Volume& reference,
+                                      const LabelTable& names,
+                                      const std::stop_token& stop) {
+  if (io::formatOf(path)) {
+    ARGAND_ASSIGN(LoadedLabelMap map, loadLabelMap(path, reference.geometry(), names, stop));
+    return LoadedLabels{segmentationFrom(map.labels, map.names), std::move(map.warnings)};
+  }
+  ARGAND_ASSIGN(const Found found, find(path, stop));
+  const auto object = std::find_if(found.entries.begin(), found.entries.end(), [](const Entry& e) {
+    return e.kind != dicom::ObjectKind::Image;
+  });
+  if (object == found.entries.end()) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("{} holds no label map and no RTSTRUCT.{}",
+                            path.string(),
+                            found.refused.empty() ? "" : " " + found.refused.front().reason));
+  }
+  if (object->kind == dicom::ObjectKind::Seg) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("{} is a DICOM SEG, which this version does not read. Give a label map "
+                            "(.nii.gz, .nrrd, .mha) or an RTSTRUCT.",
+                            object->path.filename().string()));
+  }
+  return loadRtStruct(object->path, reference, stop);
+}
+
+Result<std::vector<fs::path>> saveLabels(const fs::path& path, const Segmentation& segmentation) {
+  if (const auto whole = flattened(segmentation)) {
+    ARGAND_TRY(io::writeLabels(path, *whole, labelTable(segmentation)));
+    return std::vector<fs::path>{path};
+  }
+  std::vector<fs::path> files;
+  for (int layer = 0; layer < segmentation.layerCount(); ++layer) {
+    const Segmentation alone = layerAlone(segmentation, layer);
+    if (alone.structures().empty()) {
+      continue;
+    }
+    ARGAND_ASSIGN(const LabelMap map, flattened(alone));
+    files.push_back(layerPath(path, layer));
+    ARGAND_TRY(io::writeLabels(files.back(), map, labelTable(alone)));
+  }
+  return files;
+}
+
+LabelTable labelTable(const Segmentation& segmentation) {
+  LabelTable table;
+  LabelValue next = 1;
+  for (const Structure& structure : segmentation.structures()) {
+    const LabelValue value = segmentation.layerCount() == 1 ? structure.label : next;
+    table.set(value, {structure.name, structure.code, structure.color, structure.side});
+    ++next;
+  }
+  return table;
+}
+
+}  // namespace argand::study

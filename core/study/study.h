@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/progress.h"
+#include "core/dicom/series.h"
+#include "core/io/image_file.h"
+#include "core/volume/segmentation.h"
+#include "core/volume/volume.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+// What a person points at - a file or a folder of DICOM, NIfTI, NRRD, MHA - as
+// volumes and segmentations, whatever the format. Both programs open and save
+// through it.
+namespace argand::study {
+
+struct Warning {
+  std::string code;  // as `argand-cli info` prints it
+  std::string text;
+};
+
+// Something that can be opened: a DICOM series (or one stack of it), a SEG, an
+// RTSTRUCT, or an image file.
+struct Entry {
+  dicom::ObjectKind kind = dicom::ObjectKind::Image;
+  std::filesystem::path path;                // the file, or the folder of the series
+  std::optional<dicom::SeriesEntry> series;  // DICOM
+  std::string modality;                      // "" where the format has none
+  std::string description;
+  std::optional<Geometry> geometry;  // where there is a grid
+  std::vector<Warning> warnings;
+
+  [[nodiscard]] std::string seriesUid() const { return series ? series->seriesUid : std::string(); }
+
+  // For lists and messages: description or file name, modality and size.
+  [[nodiscard]] std::string title() const;
+};
+
+struct Refusal {
+  std::filesystem::path path;
+  std::string reason;
+  std::vector<Warning> warnings;
+};
+
+struct Found {
+  std::vector<Entry> entries;
+  std::vector<Refusal> refused;
+};
+
+// Everything that can be opened under `path`, searched with its subfolders. A
+// file named itself is always in one of the two lists.
+[[nodiscard]] Result<Found> find(const std::filesystem::path& path,
+                                 const std::stop_token& stop = {},
+                                 const ProgressFn& progress = {});
+
+// The one image volume under `path`, or the one with this Series Instance UID.
+// Fails with the list of what there is where that is not one.
+[[nodiscard]] Result<Entry> findImage(const std::filesystem::path& path,
+                                      const std::string& seriesUid = {},
+                                      const std::stop_token& stop = {});
+
+[[nodiscard]] Result<Volume> load(const Entry& entry,
+                                  const std::stop_token& stop = {},
+                                  const ProgressFn& progress = {});
+
+struct LoadedLabels {
+  Segmentation segmentation;
+  std::vector<std::string> warnings;  // resampled to the reference's grid, odd contours...
+};
+
+// A label map or an RTSTRUCT, on the grid of `reference`. Labels whose corners
+// lie within 1 % of a voxel of the reference grid are on it; another grid is
+// resampled label-safe with a warning, one that only orders its axes otherwise
+// is brought over voxel for voxel, and one that does not overlap is refused.
+// `names` name values before the file's own do.
+[[nodiscard]] Result<LoadedLabels> loadSegmentation(const std::filesystem::path& path,
+                                                    const Volume& reference,
+                                                    const LabelTable& names = {},
+                                                    const std::stop_token& stop = {});
+
+// The same for a label map file alone, where there is a grid but no image.
+struct LoadedLabelMap {
+  LabelMap labels;
+  LabelTable names;
+  std::vector<std::string> warnings;
+};
+
+[[nodiscard]] Result<LoadedLabelMap> loadLabelMap(const std::filesystem::path& path,
+                                                  const Geometry& grid,
+                                                  const LabelTable& names = {},
+                                                  const std::stop_token& stop = {});
+
+// Writes a segmentation as .nii.gz, .nii, .nrrd or .mha. Where structures
+// overlap, one file per layer is written, named FILE-layer1.nii.gz and so on.
+// Returns the files.
+[[nodiscard]] Result<std::vector<std::filesystem::path>> saveLabels(
+    const std::filesystem::path& path, const Segmentation& segmentation);
+
+// The names and colours of a segmentation's values in `flattened` order.
+[[nodiscard]] LabelTable labelTable(const Segmentation& segmentation);
+
+}  // namespace argand::study
