@@ -68,6 +68,8 @@ class History {
 
   // Applies `edit` and remembers it; what was undone is forgotten.
   [[nodiscard]] Result<void> push(Segmentation& segmentation, Edit edit);
+  // Remembers an edit that has been applied already (a finished Stroke's).
+  void record(Edit edit);
   [[nodiscard]] Result<void> undo(Segmentation& segmentation);
   [[nodiscard]] Result<void> redo(Segmentation& segmentation);
   [[nodiscard]] const Edit* nextUndo() const;

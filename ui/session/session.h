@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/edit/edit.h"
+#include "core/edit/tools.h"
+#include "core/volume/segmentation.h"
+#include "core/volume/volume.h"
+#include "ui/session/tool_state.h"
+
+#include <QObject>
+#include <QString>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace argand::ui {
+
+// The state that the window shows: one volume, the structures on its grid, and
+// how both are looked at. Widgets hold none of it; they call the setters here
+// and repaint on the signals. Lives on the GUI thread.
+class Session : public QObject {
+  Q_OBJECT
+
+ public:
+  explicit Session(QObject* parent = nullptr);
+  ~Session() override;
+
+  // ---- The study that is shown -------------------------------------------------
+
+  // Null until something was opened.
+  [[nodiscard]] const std::shared_ptr<const Volume>& volume() const { return m_volume; }
+
+  // Shows `volume`. What was done on the last one is kept under its key and comes
+  // back with it, so `key` names the series for as long as the program runs. In
+  // the same frame of reference the cursor stays where it is.
+  void setVolume(std::shared_ptr<const Volume> volume, const QString& key);
+  // The volume of a key that was shown before and has structures; else null.
+  [[nodiscard]] std::shared_ptr<const Volume> kept(const QString& key) const;
+
+  [[nodiscard]] const QString& key() const { return m_key; }
+
+  // ---- Structures -----------------------------------------------------------------
+
+  // On the volume's grid. A copy is a cheap snapshot for a job.
+  [[nodiscard]] const Segmentation& segmentation() const { return m_segmentation; }
+
+  // 0 where there is none.
+  [[nodiscard]] StructureId activeStructure() const { return m_active; }
+
+  [[nodiscard]] const Structure* activeStructureOrNull() const;
+  void setActiveStructure(StructureId id);
+  void activateNext(int step);  // +1 or -1 through the list, round its end
+  // The next organ in that direction whose review is not completed.
+  void activateNextUnreviewed(int step);
+
+  // Each of these is one undo step; a change of what is only looked at (the eye)
+  // is none.
+  StructureId addStructure(const QString& name = {});
+  void removeStructure(StructureId id);
+  void updateStructure(const Structure& structure, const QString& title);
+  void setStructureVisible(StructureId id, bool visible);
+  // All others hidden; again: all shown.
+  void showOnly(StructureId id);
+
+  // Applies `edit` as one undo step. Fails where it does not fit the state.
+  [[nodiscard]] Result<void> apply(edit::Edit edit);
+
+  [[nodiscard]] const edit::History& history() const { return m_history; }
+
+  void undo();
+  void redo();
+
+  // True from the first change to the next markSaved().
+  [[nodiscard]] bool modified() const { return m_modified; }
+
+  void markSaved();
+
+  // ---- Editing --------------------------------------------------------------------
+
+  [[nodiscard]] Tool tool() const { return m_tool; }
+
+  void setTool(Tool tool);
+  void swapTools();  // the last two
+
+  [[nodiscard]] const BrushState& brush() const { return m_brush; }
+
+  void setBrush(const BrushState& brush);
+  void scaleBrush(int steps);  // 20 % each
+
+  // A stroke of the active structure with the brush. `opposite` erases while the
+  // tool is Paint and paints while it is Erase. `sliceAxis` is the index axis that
+  // the view looks along. False, and a notice, where it cannot start.
+  bool beginStroke(const Vec3& lpsMm, int sliceAxis, bool opposite);
+  void moveStroke(const Vec3& lpsMm);
+  void endStroke();
+  void cancelStroke();
+
+  [[nodiscard]] bool strokeActive() const { return m_stroke.has_value(); }
+
+  // A box of voxels that threshold and segmentation are confined to; drawn by
+  // dragging with the Threshold tool. Nothing: the whole volume.
+  [[nodiscard]] const std::optional<Box>& region() const { return m_region; }
+
+  void setRegion(const std::optional<Box>& region);
+  // Puts the voxels of the brush's value range within the region into the active
+  // structure (`replace`: makes it just these).
+  void applyThreshold(bool replace);
+
+  // ---- How it is looked at -----------------------------------------------------
+
+  [[nodiscard]] const Vec3& cursorMm() const { return m_cursorMm; }
+
+  void setCursor(const Vec3& lpsMm);
+  // The voxel under the cursor, kept inside the volume.
+  [[nodiscard]] Index3 cursorVoxel() const;
+  void setCursorVoxel(const Index3& index);
+
+  [[nodiscard]] const WindowLevel& window() const { return m_window; }
+
+  void setWindow(const WindowLevel& window);
+  // 0: the source's own (again: its next one); 1 to 8: see window_presets.h; 9: the
+  // person's own for this modality.
+  void applyPreset(int number);
+
+  [[nodiscard]] const std::map<Modality, WindowLevel>& ownPresets() const { return m_ownPresets; }
+
+  void setOwnPreset(Modality modality, const WindowLevel& window);
+
+  [[nodiscard]] const DisplayState& display() const { return m_display; }
+
+  void setDisplay(const DisplayState& display);
+
+  // Says something to the person: the status strip shows it for a while.
+  void say(const QString& sentence) { emit notice(sentence); }
+
+ signals:
+  void volumeChanged();
+  // Labels within `box` changed (of any structure). Sent while a stroke moves too.
+  void segmentationChanged(const argand::Box& box);
+  void strokeFinished();
+  void structuresChanged();  // the list, or a structure's attributes
+  void activeStructureChanged();
+  void historyChanged();
+  void toolChanged();
+  void brushChanged();
+  void regionChanged();
+  void cursorChanged();
+  void windowChanged();
+  void displayChanged();
+  void modifiedChanged();
+  // Views return to their first pan and zoom.
+  void viewResetRequested();
+  void notice(const QString& sentence);
+
+ private:
+  // What is put aside while another series is shown.
+  struct Document {
+    std::shared_ptr<const Volume> volume;
+    Segmentation segmentation;
+    edit::History history;
+    StructureId active = 0;
+    WindowLevel window;
+    Vec3 cursorMm;
+    bool modified = false;
+  };
+
+  void putAside();
+  void start(Document document);
+  // What `body` does to a copy of the segmentation, as one undo step.
+  template <typename Body>
+  void change(const QString& title, Body&& body);
+  void changed(const edit::Edit& edit);
+  void keepActiveValid();
+  void setModified(bool modified);
+
+  std::shared_ptr<const Volume> m_volume;
+  QString m_key;
+  Segmentation m_segmentation;
+  edit::History m_history;
+  StructureId m_active = 0;
+  std::map<QString, Document> m_documents;
+  bool m_modified = false;
+
+  Tool m_tool = Tool::View;
+  Tool m_lastTool = Tool::Paint;
+  BrushState m_brush;
+  std::optional<edit::Stroke> m_stroke;
+  std::optional<Box> m_region;
+
+  Vec3 m_cursorMm;
+  WindowLevel m_window;
+  std::size_t m_nextSourceWindow = 0;
+  std::map<Modality, WindowLevel> m_ownPresets;
+  DisplayState m_display;
+};
+
+}  // namespace argand::ui

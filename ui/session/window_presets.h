@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/volume/volume.h"
+
+#include <QString>
+
+#include <optional>
+#include <vector>
+
+namespace argand::ui {
+
+// A window of the display that a number key sets.
+struct WindowPreset {
+  int key = 1;  // 1 to 9
+  QString name;
+  WindowLevel window;
+};
+
+// Those of CT, in Hounsfield units; empty for any other modality, whose values
+// have no unit that a preset could be given in.
+[[nodiscard]] std::vector<WindowPreset> windowPresets(Modality modality);
+[[nodiscard]] std::optional<WindowPreset> windowPreset(Modality modality, int key);
+
+}  // namespace argand::ui
