@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/io/image_file.h"
+
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/io/formats.h"
+
+#include <algorithm>
+
+namespace argand::io {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string lowerCaseName(const fs::path& path) {
+  std::string name = path.filename().string();
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  return name;
+}
+
+Result<Format> formatToUse(const fs::path& path, ErrorCode code) {
+  const auto format = formatOf(path);
+  if (!format) {
+    return fail(
+        code,
+        fmt::format("{} has none of the endings .nii, .nii.gz, .nrrd, .nhdr, .mha and .mhd.",
+                    path.string()));
+  }
+  return *format;
+}
+
+Result<RawImage> readRaw(const fs::path& path, Part part) {
+  ARGAND_ASSIGN(const Format format, formatToUse(path, ErrorCode::InputRefused));
+  return guarded(ErrorCode::InputRefused, fmt::format("reading {}", path.string()), [&] {
+    return format == Format::Nifti ? readNifti(path, part) : readWithItk(path, format, part);
+  });
+}
+
+template <typename T>
+constexpr RawType rawTypeOf() {
+  if constexpr (std::is_same_v<T, std::uint8_t>) {
+    return RawType::UInt8;
+  } else if constexpr (std::is_same_v<T, std::uint16_t>) {
+    return RawType::UInt16;
+  } else if constexpr (std::is_same_v<T, std::int16_t>) {
+    return RawType::Int16;
+  } else {
+    static_assert(std::is_same_v<T, float>);
+    return RawType::Float32;
+  }
+}
+
+template <typename T>
+Result<void> writeVoxels(const fs::path& path,
+                         const Geometry& geometry,
+                         std::span<const T> voxels,
+                         const LabelTable& names) {
+  ARGAND_ASSIGN(const Format format, formatToUse(path, ErrorCode::Usage));
+  const std::string name = lowerCaseName(path);
+  if (name.ends_with(".nhdr") || name.ends_with(".mhd")) {
+    return fail(
+        ErrorCode::Usage,
+        fmt::format("{}: images are written into one file; use .nrrd or .mha.", path.string()));
+  }
+  if (!geometry.evenlySpaced()) {
+    log::warning("{} is written on a regular grid; the source's slices are not evenly spaced.",
+                 path.filename().string());
+  }
+  const ImageToWrite image{geometry, rawTypeOf<T>(), std::as_bytes(voxels), names};
+  PendingFile pending(path);
+  if (format == Format::Nifti) {
+    ARGAND_TRY(writeNifti(pending.temporary(), image, name.ends_with(".gz")));
+  } else {
+    ARGAND_TRY(writeWithItk(pending.temporary(), format, image));
+  }
+  return pending.commit();
+}
+
+}  // namespace
+
+std::optional<Format> formatOf(const fs::path& path) {
+  const std::string name = lowerCaseName(path);
+  if (name.ends_with(".nii") || name.ends_with(".nii.gz")) {
+    return Format::Nifti;
+  }
+  if (name.ends_with(".nrrd") || name.ends_with(".nhdr")) {
+    return Format::Nrrd;
+  }
+  if (name.ends_with(".mha") || name.ends_with(".mhd")) {
+    return Format::Meta;
+  }
+  return std::nullopt;
+}
+
+Result<void> checkSize(const Size3& size, const fs::path& path) {
+  constexpr std::int64_t kLargestSide = std::int64_t{1} << 31;
+  constexpr double kMostVoxels = 1e12;
+  double voxels = 1.0;
+  for (int axis = 0; axis < 3; ++axis) {
+    voxels *= static_cast<double>(size[axis]);
+    if (size[axis] < 1 || size[axis] > kLargestSide || voxels > kMostVoxels) {
+      return fail(ErrorCode::InputRefused,
+                  fmt::format("{} announces a size of {} x {} x {} voxels; it is damaged.",
+                              path.string(),
+                              size.i,
+                              size.j,
+                              size.k));
+    }
+  }
+  return {};
+}
+
+Result<void> checkComponents(std::int64_t components, const fs::path& path) {
+  if (components != 1) {
+    return fail(
+        ErrorCode::InputRefused,
+        fmt::format("{} has {} time points (or values per voxel); choose one, save it as an "
+                    "image of its own and open that.",
+                    path.string(),
+                    components));
+  }
+  return {};
+}
+
+Result<ImageHeader> readImageHeader(const fs::path& path) {
+  ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::Header));
+  return std::move(raw.header);
+}
+
+Result<ImageFile> readImage(const fs::path& path) {
+  ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::All));
+  constexpr double kBackground = 0.0;
+  std::vector<Warning> warnings = std::move(raw.header.warnings);
+  return guarded(ErrorCode::InputRefused,
+                 fmt::format("reading {}", path.string()),
+                 [&]() -> Result<ImageFile> {
+                   ARGAND_ASSIGN(Volume::Buffer buffer,
+                                 bufferFrom(raw.raw, kBackground, path.string(), warnings));
+                   ARGAND_ASSIGN(Volume volume,
+                                 Volume::create(std::move(raw.header.geometry), std::move(buffer)));
+                   volume.description = path.filename().string();
+                   volume.backgroundValue = kBackground;
+                   return ImageFile{std::move(volume), std::move(warnings)};
+                 });
+}
+
+Result<LabelFile> readLabels(const fs::path& path) {
+  ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::All));
+  ARGAND_TRY(raw.header.geometry.check());
+  ARGAND_ASSIGN(std::vector<LabelValue> voxels, labelsFrom(raw.raw, path.string()));
+  return LabelFile{{std::move(raw.header.geometry), std::move(voxels)},
+                   std::move(raw.names),
+                   std::move(raw.header.warnings)};
+}
+
+Result<void> writeImage(const fs::path& path, const Volume& volume) {
+  return volume.visit(
+      [&](auto voxels) { return writeVoxels(path, volume.geometry(), voxels, LabelTable{}); });
+}
+
+Result<void> writeLabels(const fs::path& path, const LabelMap& labels, const LabelTable& names) {
+  const auto& voxels = labels.voxels;
+  const bool fitsByte =
+      std::all_of(voxels.begin(), voxels.end(), [](LabelValue value) { return value <= 255; });
+  if (!fitsByte) {
+    return writeVoxels(path, labels.geometry, std::span<const LabelValue>(voxels), names);
+  }
+  // Bytes, which every reader of masks takes.
+  const std::vector<std::uint8_t> bytes(voxels.begin(), voxels.end());
+  return writeVoxels(path, labels.geometry, std::span<const std::uint8_t>(bytes), names);
+}
+
+}  // namespace argand::io
