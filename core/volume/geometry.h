@@ -27,12 +27,16 @@ struct Geometry {
   Affine lpsFromIndex;
   std::vector<Vec3> sliceOrigins;
 
+  // Fails where there is no voxel, a number is not finite, the columns lie in
+  // one plane, or the slice origins are not one per k in strictly rising order.
   [[nodiscard]] Result<void> check() const;
 
   [[nodiscard]] Vec3 spacingMm() const;          // lengths of the columns
   [[nodiscard]] Vec3 direction(int axis) const;  // unit column
   [[nodiscard]] Vec3 sliceNormal() const;        // unit, direction(0) x direction(1)
   [[nodiscard]] double voxelVolumeMl() const;    // |determinant| / 1000
+  // Of a voxel of acquired slice k: it reaches half way to the slices beside it.
+  [[nodiscard]] double voxelVolumeMl(std::int64_t k) const;
   [[nodiscard]] Affine indexFromLps() const;
 
   [[nodiscard]] Box box() const { return {{0, 0, 0}, size}; }
@@ -50,9 +54,30 @@ struct Geometry {
   bool operator==(const Geometry&) const = default;
 };
 
-// True where the eight corners (and the slice origins, where there are any)
-// of both grids lie within `tolerance` of the smaller voxel side of each
-// other, and the sizes are equal.
+// Continuous indices of points on the acquired slices: the inverse of
+// Geometry::sliceToLps, linear between neighbouring slices and continued at the
+// outermost distance beyond the ends. For a regular grid it is indexFromLps().
+class SliceIndexer {
+ public:
+  explicit SliceIndexer(const Geometry& geometry);
+
+  [[nodiscard]] Vec3 indexAt(const Vec3& lpsMm) const { return resolved(m_local.apply(lpsMm)); }
+
+  // The linear part of indexAt, for points along a line: resolved(local(p)) is indexAt(p).
+  [[nodiscard]] const Affine& local() const { return m_local; }
+
+  [[nodiscard]] Vec3 resolved(const Vec3& local) const;
+
+ private:
+  Affine m_local;  // for uneven slices: in-plane indices and height along the normal
+  std::vector<Vec3> m_sliceOrigins;  // in those coordinates, by k; empty for a regular grid
+  double m_direction = 1.0;          // of the height with k
+};
+
+// True where the eight corners of both grids lie within `tolerance` of the
+// smaller voxel side of each other and the sizes are equal. Where both have
+// slice origins these are compared too; where one has none (a label map in a file
+// that cannot hold them) the regular grids decide.
 [[nodiscard]] bool sameGrid(const Geometry& a, const Geometry& b, double tolerance = 0.01);
 
 // True where the boxes that the two grids fill in space share a point.
@@ -81,7 +106,9 @@ struct AxisOrder {
 // are kept. Fails where `codes` does not name each pair once.
 [[nodiscard]] Result<AxisOrder> orderTo(const Geometry& geometry, const std::string& codes);
 
-// The grid after reordering; every voxel stays where it is in space.
+// The grid after reordering; every voxel stays where it is in space. Slice
+// origins are kept where k stays the slice axis; otherwise the regular grid is
+// what remains (resample from the acquired grid where that matters).
 [[nodiscard]] Geometry reordered(const Geometry& geometry, const AxisOrder& order);
 
 // A regular grid over the same extent with another spacing: the outer FACES of

@@ -2,7 +2,10 @@
 #pragma once
 
 #include "core/base/progress.h"
+#include "core/volume/segmentation.h"
 #include "core/volume/volume.h"
+
+#include <stop_token>
 
 namespace argand {
 
@@ -21,7 +24,7 @@ enum class Interpolation { Nearest, Linear };
 
 // A label map on another grid: each voxel takes the value of the nearest source
 // voxel, background outside.
-[[nodiscard]] Result<LabelMap> resampledLabels(const struct LabelMap& labels,
+[[nodiscard]] Result<LabelMap> resampledLabels(const LabelMap& labels,
                                                const Geometry& target,
                                                const std::stop_token& stop = {});
 

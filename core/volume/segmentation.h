@@ -3,13 +3,13 @@
 
 #include "core/base/result.h"
 #include "core/volume/geometry.h"
+#include "core/volume/label_layer.h"
 
-#include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace argand {
@@ -37,7 +37,6 @@ enum class ReviewState { NotStarted, InProgress, Completed, Flagged };
 [[nodiscard]] std::string_view toString(Origin origin);
 [[nodiscard]] std::string_view toString(ReviewState state);
 
-using LabelValue = std::uint16_t;   // 0 is background
 using StructureId = std::uint32_t;  // unique within a Segmentation, never reused; 0 is none
 
 // One organ or target. Its voxels are those of layer `layer` whose value is `label`.
@@ -60,43 +59,9 @@ struct Structure {
   bool operator==(const Structure&) const = default;
 };
 
-// Label values on a grid, in copy-on-write blocks of 32 x 32 x 32: a copy shares
-// all blocks, and writing to it copies only the blocks that change. So a
-// snapshot for a long job costs a table of pointers. Empty blocks take nothing.
-// Copies may be read on other threads; one object is written by one thread.
-class LabelLayer {
- public:
-  static constexpr std::int64_t kBlock = 32;
-
-  explicit LabelLayer(const Size3& size = {});
-
-  [[nodiscard]] const Size3& size() const { return m_size; }
-
-  [[nodiscard]] LabelValue at(const Index3& index) const;
-  void set(const Index3& index, LabelValue value);
-
-  // The voxels of `box`, i fastest; `box` must lie within the grid.
-  void read(const Box& box, std::span<LabelValue> voxels) const;
-  [[nodiscard]] std::vector<LabelValue> read(const Box& box) const;
-  void write(const Box& box, std::span<const LabelValue> voxels);
-
-  // The smallest box with every voxel of `value` (empty box where there is none).
-  [[nodiscard]] Box boundsOf(LabelValue value) const;
-  [[nodiscard]] std::int64_t count(LabelValue value) const;
-  // Voxels per value for all values at once; index is the value.
-  [[nodiscard]] std::vector<std::int64_t> histogram() const;
-
- private:
-  using Voxels = std::array<LabelValue, kBlock * kBlock * kBlock>;
-  [[nodiscard]] std::size_t blockOf(const Index3& index) const;
-
-  Size3 m_size;
-  Size3 m_blocks;
-  std::vector<std::shared_ptr<Voxels>> m_table;  // null: all background
-};
-
 // An ordered list of structures on one grid. Structures of one layer cannot
-// overlap; those of different layers may (BODY contains everything).
+// overlap; those of different layers may (BODY contains everything). A new one
+// has no layer. Ids given to its functions must exist, unless they are looked for.
 class Segmentation {
  public:
   explicit Segmentation(Geometry geometry = {});
@@ -107,11 +72,8 @@ class Segmentation {
 
   [[nodiscard]] int layerCount() const { return static_cast<int>(m_layers.size()); }
 
-  [[nodiscard]] const LabelLayer& layer(int index) const {
-    return m_layers[static_cast<std::size_t>(index)];
-  }
-
-  [[nodiscard]] LabelLayer& layer(int index) { return m_layers[static_cast<std::size_t>(index)]; }
+  [[nodiscard]] const LabelLayer& layer(int index) const;
+  [[nodiscard]] LabelLayer& layer(int index);
 
   [[nodiscard]] const Structure* find(StructureId id) const;
   [[nodiscard]] const Structure* findByName(std::string_view name) const;
@@ -120,7 +82,8 @@ class Segmentation {
   // (the next free value of `structure.layer`; layers are added as needed).
   // Returns the id.
   StructureId add(Structure structure);
-  // Replaces the attributes of the structure with the same id (it must exist).
+  // Replaces the attributes of the structure with the same id. Voxels stay: a new
+  // layer or label is another set of voxels.
   void update(const Structure& structure);
   // Puts a structure back under the id it had, at `position` in the list. For undo.
   void insert(const Structure& structure, std::size_t position);
@@ -129,9 +92,16 @@ class Segmentation {
   [[nodiscard]] std::size_t positionOf(StructureId id) const;
 
   int addLayer();
+  // Takes away layers at the end that hold neither a structure nor a voxel.
+  void dropUnusedLayers();
+  // The smallest label that no structure of the layer has.
+  [[nodiscard]] LabelValue freeLabel(int layer) const;
+  // The structure of that layer and label; null where there is none.
+  [[nodiscard]] const Structure* findByLabel(int layer, LabelValue label) const;
 
   [[nodiscard]] Box boundsOf(StructureId id) const;
   [[nodiscard]] std::int64_t voxelCount(StructureId id) const;
+  // On the acquired slices: each voxel as thick as its slice.
   [[nodiscard]] double volumeMl(StructureId id) const;
   // The mask of one structure over `box`, 0 or 1, i fastest.
   [[nodiscard]] std::vector<std::uint8_t> mask(StructureId id, const Box& box) const;
@@ -143,6 +113,9 @@ class Segmentation {
   [[nodiscard]] std::optional<Vec3> centroidMm(StructureId id) const;
 
  private:
+  [[nodiscard]] const Structure& existing(StructureId id) const;
+  void prepareFor(const Structure& structure);
+
   Geometry m_geometry;
   std::vector<LabelLayer> m_layers;
   std::vector<Structure> m_structures;
