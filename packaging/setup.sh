@@ -70,7 +70,7 @@ fetch() {
   stamp=$site/.argand-$name
   wanted=$(section wheels.txt "$name" | sha256sum)
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
-    say "$2 lies in $site"
+    say "in place: $2 ($site)"
     return
   fi
   say "fetching $2 into $site"

@@ -1,0 +1,21 @@
+# The CUDA compiler for the engine's plugin: the system's, else the one that
+# packaging/setup.sh put into the cache folder. Sets ARGAND_HAS_CUDA.
+set(ARGAND_HAS_CUDA OFF)
+if(ARGAND_CUDA)
+  find_program(ARGAND_NVCC nvcc
+    PATHS /usr/local/cuda/bin "${ARGAND_CACHE}/site/nvidia/cu13/bin"
+    DOC "The CUDA 13 compiler")
+  if(ARGAND_NVCC)
+    set(ARGAND_HAS_CUDA ON)
+    # 75 is the oldest that CUDA 13 knows; each GPU runs the newest below it, and
+    # the last entry's PTX serves those to come.
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 75-real 80-real 90-real 100-real 120)
+    endif()
+    set(CMAKE_CUDA_COMPILER "${ARGAND_NVCC}")
+    set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 does not know nvcc 13's C++20
+    enable_language(CUDA)
+  elseif(NOT ARGAND_CUDA STREQUAL "AUTO")
+    message(FATAL_ERROR "ARGAND_CUDA is ON, and there is no nvcc: run packaging/setup.sh.")
+  endif()
+endif()
