@@ -40,12 +40,15 @@ struct Speed {
 
 [[nodiscard]] Speed assumedSpeed(const DeviceSpec& device, DType dtype);
 
+// Row statistics of a norm: count is known, mean and sum of squares kept as double.
+inline constexpr std::int64_t kStatisticsBytes = 2 * sizeof(double);
+
 // Bytes that one device holds for one step while it computes `rows` of its
-// output, beside what is stored.
+// output, beside what is stored already.
 struct StepBytes {
-  std::int64_t output = 0;   // the stored slab; 0 for the step that feeds the consumer
-  std::int64_t scratch = 0;  // chunk in, chunk out, statistics, what oneDNN takes
-  std::int64_t halo = 0;     // rows read from other devices, over all chunks
+  std::int64_t output = 0;   // the stored slab and its statistics; no slab for the last step
+  std::int64_t scratch = 0;  // chunk in, chunk out, what oneDNN takes
+  std::int64_t read = 0;     // of stored tensors, halo included, wherever they lie
 };
 
 [[nodiscard]] StepBytes stepBytes(const Step& step,
@@ -54,7 +57,11 @@ struct StepBytes {
                                   const RowRange& rows,
                                   DType dtype);
 
-// Bytes of a step's weights and of those of the norms that read on its way in.
+// Bytes of a step's own weights.
 [[nodiscard]] std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtype);
+
+// True for what the engine's own kernel computes: every fp64 convolution, and
+// those with one input channel, which oneDNN does at a tenth of its speed.
+[[nodiscard]] bool runsDirectly(const Step& step, const Graph& graph, DType dtype);
 
 }  // namespace argand::engine

@@ -60,13 +60,12 @@ struct ConvOp {
   bool operator==(const ConvOp&) const = default;
 };
 
-// Weight (in, channels / groups, kernel), bias (channels).
+// Weight (in, channels, kernel), bias (channels).
 struct TransposedConvOp {
   std::int64_t channels = 1;
   Extent kernel{2, 2, 2};
   Extent stride{2, 2, 2};
   Extent padding{0, 0, 0};
-  std::int64_t groups = 1;
   bool bias = true;
   bool operator==(const TransposedConvOp&) const = default;
 };

@@ -60,8 +60,9 @@ struct RowRange {
   bool operator==(const RowRange&) const = default;
 };
 
-// The input rows that output rows `rows` of an operation need.
-[[nodiscard]] RowRange inputRows(const Op& op, const RowRange& rows);
+// The input rows that output rows `rows` of an operation need; the same along
+// another axis.
+[[nodiscard]] RowRange inputRows(const Op& op, const RowRange& rows, int axis = 0);
 
 // Output rows that a step computes at once. It depends on the shapes only,
 // never on the plan, and chunks start at multiples of it.
