@@ -113,7 +113,6 @@ void Session::start(Document document) {
   m_history = std::move(document.history);
   m_active = document.active;
   m_window = document.window;
-  m_nextSourceWindow = 1;
   m_region.reset();
   startRange(m_brush, *m_volume, m_window);
   m_cursorMm = document.cursorMm;
@@ -492,10 +491,11 @@ void Session::applyPreset(int number) {
   }
   if (number == 0) {
     const auto& windows = m_volume->windows;
-    const bool again = windows.size() > 1 && m_nextSourceWindow < windows.size();
-    const std::size_t chosen = again ? m_nextSourceWindow : 0;
-    m_nextSourceWindow = chosen + 1;
-    setWindow(windows.empty() ? m_volume->defaultWindow() : windows[chosen]);
+    const auto shown = std::find_if(windows.begin(), windows.end(), [&](const WindowLevel& window) {
+      return window.width == m_window.width && window.level == m_window.level;
+    });
+    const bool another = shown != windows.end() && std::next(shown) != windows.end();
+    setWindow(another ? *std::next(shown) : m_volume->defaultWindow());
     return;
   }
   if (number == 9) {

@@ -191,7 +191,6 @@ class Session : public QObject {
 
   Vec3 m_cursorMm;
   WindowLevel m_window;
-  std::size_t m_nextSourceWindow = 0;
   std::map<Modality, WindowLevel> m_ownPresets;
   DisplayState m_display;
 };
