@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/verb.h"
+#include "core/base/file.h"
+
+namespace argand::app {
+
+namespace fs = std::filesystem;
+
+void DeviceOptions::addTo(CLI::App& verb) {
+  verb.add_option("--devices",
+                  devices,
+                  "Where it runs: cpu, or cpu:0,cpu:1,... which share the cores equally")
+      ->capture_default_str();
+  verb.add_option("--budget",
+                  budgets,
+                  "Memory each may use: 2GiB,1500MiB; one figure for all or one each. Default: "
+                  "what is free");
+  verb.add_option("--threads", threads, "Threads of each device")->check(CLI::PositiveNumber);
+}
+
+Result<std::vector<engine::DeviceSpec>> DeviceOptions::parse() const {
+  return engine::parseDevices(devices, budgets, threads);
+}
+
+Result<std::string> planText(const std::string& option) {
+  std::error_code ignored;
+  if (!option.empty() && fs::is_regular_file(option, ignored)) {
+    return readTextFile(option);
+  }
+  return option;
+}
+
+Result<void> checkOutput(const fs::path& path, const std::string& as) {
+  if (as == "seg") {
+    return fail(ErrorCode::Usage,
+                "This version does not write DICOM SEG. Write an RTSTRUCT (--as rtstruct) or a "
+                "label map (.nii.gz, .nrrd, .mha).");
+  }
+  const bool labelMap = io::formatOf(path).has_value();
+  const bool dicom = path.extension() == ".dcm";
+  if (!labelMap && !dicom) {
+    return fail(ErrorCode::Usage,
+                fmt::format("The ending of {} decides the format and is none of .nii.gz, .nii, "
+                            ".nrrd, .mha and .dcm.",
+                            path.string()));
+  }
+  if (dicom && as != "rtstruct") {
+    return fail(
+        ErrorCode::Usage,
+        fmt::format("{} can be more than one thing in DICOM: add --as rtstruct.", path.string()));
+  }
+  std::error_code ignored;
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, ignored)) {
+    return fail(
+        ErrorCode::Usage,
+        fmt::format(
+            "There is no folder {} to write {} into.", folder.string(), path.filename().string()));
+  }
+  return {};
+}
+
+Result<LabelTable> namesOption(const fs::path& path) {
+  if (path.empty()) {
+    return LabelTable{};
+  }
+  return LabelTable::read(path);
+}
+
+Json toJson(const Geometry& geometry) {
+  const Vec3 spacing = geometry.spacingMm();
+  Json matrix = Json::array();
+  for (int row = 0; row < 3; ++row) {
+    const auto& r = geometry.lpsFromIndex.linear[static_cast<std::size_t>(row)];
+    matrix.push_back({r[0], r[1], r[2], geometry.lpsFromIndex.offset[row]});
+  }
+  matrix.push_back({0.0, 0.0, 0.0, 1.0});
+  return {{"size", {geometry.size.i, geometry.size.j, geometry.size.k}},
+          {"spacing_mm", {spacing.x, spacing.y, spacing.z}},
+          {"lps_from_index", matrix}};
+}
+
+Json toJson(const std::vector<study::Warning>& warnings) {
+  Json list = Json::array();
+  for (const study::Warning& warning : warnings) {
+    list.push_back({{"code", warning.code}, {"text", warning.text}});
+  }
+  return list;
+}
+
+}  // namespace argand::app

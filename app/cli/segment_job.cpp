@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/cli/segment_job.h"
+
+#include <chrono>
+
+namespace argand::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class Stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(Clock::now() - m_start).count();
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point m_start = Clock::now();
+};
+
+Result<void> checkJob(const SegmentJob& job) {
+  if (job.outputs.empty()) {
+    return fail(ErrorCode::Usage, "Say where the result goes: --out labels.nii.gz.");
+  }
+  for (const fs::path& output : job.outputs) {
+    // --as speaks of the DICOM file; a label map beside it needs none.
+    const bool dicom = output.extension() == ".dcm" || job.as == "seg";
+    ARGAND_TRY(checkOutput(output, dicom ? job.as : std::string()));
+  }
+  if (job.mode == "window") {
+    return fail(ErrorCode::Usage,
+                "This version runs whole volumes only; leave --mode out or give --mode whole.");
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const Volume>> readVolume(const fs::path& path,
+                                                 const std::string& series,
+                                                 const Context& context,
+                                                 std::vector<std::string>& warnings) {
+  ARGAND_ASSIGN(const study::Entry entry, study::findImage(path, series, context.stop));
+  for (const study::Warning& warning : entry.warnings) {
+    warnings.push_back(warning.text);
+  }
+  ARGAND_ASSIGN(Volume volume, study::load(entry, context.stop, context.progress));
+  return std::make_shared<const Volume>(std::move(volume));
+}
+
+Result<std::vector<fs::path>> write(const SegmentJob& job,
+                                    const SegmentDone& done,
+                                    std::vector<std::string>& warnings,
+                                    const Context& context) {
+  std::vector<fs::path> written;
+  for (const fs::path& output : job.outputs) {
+    if (output.extension() == ".dcm") {
+      RtStructSettings settings = job.rtstruct;
+      for (const std::string& sentence : done.result.plan.overrides) {
+        settings.remark += (settings.remark.empty() ? "" : " ") + sentence;
+      }
+      ARGAND_ASSIGN(const dicom::WrittenRtStruct rtstruct,
+                    writeRtStruct(output,
+                                  done.result.segmentation,
+                                  *done.volume,
+                                  settings,
+                                  {},
+                                  context.stop,
+                                  context.progress));
+      warnings.insert(warnings.end(), rtstruct.warnings.begin(), rtstruct.warnings.end());
+      written.push_back(output);
+    } else {
+      ARGAND_ASSIGN(const auto files, study::saveLabels(output, done.result.segmentation));
+      written.insert(written.end(), files.begin(), files.end());
+    }
+  }
+  return written;
+}
+
+}  // namespace
+
+Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
+  ARGAND_TRY(checkJob(job));
+  const Stopwatch total;
+  SegmentDone done;
+  infer::SegmentRequest request;
+  const Stopwatch reading;
+  ARGAND_ASSIGN(done.volume, readVolume(job.in, job.series, context, done.warnings));
+  request.channels.push_back(done.volume);
+  for (const fs::path& channel : job.channels) {
+    ARGAND_ASSIGN(auto volume, readVolume(channel, {}, context, done.warnings));
+    request.channels.push_back(std::move(volume));
+  }
+  done.readSeconds = reading.seconds();
+  for (const fs::path& output : job.outputs) {
+    if (output.extension() == ".dcm") {
+      ARGAND_TRY(checkReference(*done.volume, job.rtstruct));
+    }
+  }
+  for (const std::string& text : job.regions) {
+    ARGAND_ASSIGN(auto region, infer::Region::parse(text));
+    request.regions.push_back(std::move(region));
+  }
+  ARGAND_ASSIGN(request.plan, planText(job.plan));
+  request.model = job.model;
+  request.structures = job.labels;
+  request.devices = job.devices;
+  request.force = job.force;
+  ARGAND_ASSIGN(done.result,
+                infer::segment(request, context.models, context.stop, context.progress));
+  for (const std::string& sentence : done.result.plan.overrides) {
+    done.warnings.push_back(sentence);
+  }
+  const Stopwatch writing;
+  ARGAND_ASSIGN(done.outputs, write(job, done, done.warnings, context));
+  done.writeSeconds = writing.seconds();
+  done.totalSeconds = total.seconds();
+  return done;
+}
+
+Outcome report(const SegmentDone& done) {
+  const infer::SegmentResult& result = done.result;
+  const infer::SegmentSeconds& seconds = result.seconds;
+  Outcome outcome;
+  Json& json = outcome.json;
+  json = {{"model", result.card.id}, {"mode", result.mode}, {"plan", result.plan.text}};
+  json["devices"] = Json::array();
+  outcome.text = result.plan.text;
+  for (const infer::DeviceUse& device : result.devices) {
+    json["devices"].push_back({{"name", device.name},
+                               {"budget_bytes", device.budgetBytes},
+                               {"predicted_peak_bytes", device.predictedPeakBytes},
+                               {"peak_bytes", device.peakBytes},
+                               {"busy_s", device.busySeconds}});
+    outcome.text += fmt::format("{}: peak {} (predicted {}, budget {}), busy {:.2f} s\n",
+                                device.name,
+                                engine::formatBytes(device.peakBytes),
+                                engine::formatBytes(device.predictedPeakBytes),
+                                engine::formatBytes(device.budgetBytes),
+                                device.busySeconds);
+  }
+  json["seconds"] = {{"load", done.readSeconds + seconds.load},
+                     {"prepare", seconds.prepare},
+                     {"network", seconds.network},
+                     {"finish", seconds.finish},
+                     {"write", done.writeSeconds},
+                     {"total", done.totalSeconds}};
+  json["labels"] = Json::array();
+  const Segmentation& segmentation = result.segmentation;
+  for (const Structure& structure : segmentation.structures()) {
+    const double volumeMl = segmentation.volumeMl(structure.id);
+    json["labels"].push_back({{"value", structure.label},
+                              {"name", structure.name},
+                              {"voxels", segmentation.voxelCount(structure.id)},
+                              {"volume_ml", volumeMl}});
+    outcome.text +=
+        fmt::format("{:>3} {:24} {:8.2f} ml\n", structure.label, structure.name, volumeMl);
+  }
+  json["outputs"] = Json::array();
+  for (const fs::path& output : done.outputs) {
+    json["outputs"].push_back(output.string());
+    outcome.text += fmt::format("Wrote {}\n", output.string());
+  }
+  json["warnings"] = done.warnings;
+  for (const std::string& warning : done.warnings) {
+    outcome.text += fmt::format("Warning: {}\n", warning);
+  }
+  outcome.text += fmt::format(
+      "Done in {:.2f} s, {:.2f} s of it in the network\n", done.totalSeconds, seconds.network);
+  return outcome;
+}
+
+}  // namespace argand::app

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/json.h"
+#include "core/base/progress.h"
+#include "core/engine/devices.h"
+#include "core/infer/model_source.h"
+#include "core/study/study.h"
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+// The verbs of argand-cli. Each is a function that adds its options to a
+// subcommand and returns what to do once they are parsed.
+namespace argand::app {
+
+// What a verb works with.
+struct Context {
+  infer::ModelSource& models;
+  std::stop_token stop;
+  ProgressFn progress;
+};
+
+// What a verb has to say: one JSON object for --json, text for a person, and
+// the exit status.
+struct Outcome {
+  Json json = Json::object();
+  std::string text;
+  int status = 0;
+};
+
+using Action = std::function<Result<Outcome>(Context&)>;
+
+[[nodiscard]] Action addInfo(CLI::App& verb);
+[[nodiscard]] Action addConvert(CLI::App& verb);
+[[nodiscard]] Action addSegment(CLI::App& verb);
+[[nodiscard]] Action addExport(CLI::App& verb);
+[[nodiscard]] Action addPlan(CLI::App& verb);
+[[nodiscard]] Action addEvaluate(CLI::App& verb);
+[[nodiscard]] Action addTrain(CLI::App& verb);
+[[nodiscard]] Action addDemo(CLI::App& verb);
+// Several subcommands: list, show, import, verify. The one that was given is
+// looked up when the action runs.
+[[nodiscard]] Action addModels(CLI::App& verb);
+
+// --devices, --budget and --threads, as plan, segment and train take them.
+struct DeviceOptions {
+  std::string devices = "cpu";
+  std::string budgets;
+  std::optional<int> threads;
+
+  void addTo(CLI::App& verb);
+  [[nodiscard]] Result<std::vector<engine::DeviceSpec>> parse() const;
+};
+
+// The text of --plan: words as they are, a file's content where it names one.
+[[nodiscard]] Result<std::string> planText(const std::string& option);
+
+// "a.dcm" and "--as rtstruct": fails with Usage where the two do not go
+// together, or where the format is not written by this version.
+[[nodiscard]] Result<void> checkOutput(const std::filesystem::path& path, const std::string& as);
+
+// The table of --names; empty where the option is.
+[[nodiscard]] Result<LabelTable> namesOption(const std::filesystem::path& path);
+
+[[nodiscard]] Json toJson(const Geometry& geometry);  // size, spacing_mm, lps_from_index
+[[nodiscard]] Json toJson(const std::vector<study::Warning>& warnings);
+
+}  // namespace argand::app

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// argand-cli as a process: exit statuses, JSON, and what lands on disk.
+#include "core/base/file.h"
+#include "core/base/json.h"
+#include "core/io/image_file.h"
+#include "core/volume/phantom.h"
+#include "tests/support/test_data.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace argand {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+struct CliRun {
+  int status = -1;
+  std::string out;
+  std::string err;
+
+  [[nodiscard]] Json json() const { return Json::parse(out); }
+};
+
+class Cli : public ::testing::Test {
+ protected:
+  [[nodiscard]] CliRun run(const std::string& arguments) const {
+    const fs::path out = m_dir / "stdout.txt";
+    const fs::path err = m_dir / "stderr.txt";
+    const int status = std::system(
+        fmt::format("'{}' {} >'{}' 2>'{}'", ARGAND_CLI, arguments, out.string(), err.string())
+            .c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            readTextFile(out).value(),
+            readTextFile(err).value()};
+  }
+
+  [[nodiscard]] std::string path(const std::string& name) const { return (m_dir / name).string(); }
+
+  // An image and a label map of three organs on one grid.
+  void writePhantom(const std::string& codes = "LPS") const {
+    const Geometry grid = phantom::grid({40, 36, 30}, {2.5, 2.5, 3.0}, codes);
+    const auto shapes = phantom::asymmetricTrio();
+    const Volume image = phantom::image(grid, shapes, {100.0, 200.0, 300.0}, 10.0);
+    ASSERT_TRUE(io::writeImage(path("image.nii.gz"), image));
+    const Segmentation organs = phantom::rasterized(grid, shapes);
+    LabelTable names;
+    for (const Structure& structure : organs.structures()) {
+      names.set(structure.label, {structure.name, {}, {}, Side::None});
+    }
+    ASSERT_TRUE(io::writeLabels(path("labels.nii.gz"), flattened(organs).value(), names));
+  }
+
+  fs::path m_dir = test::testDir();
+};
+
+TEST_F(Cli, EndsWithTwoAndASentenceOnWrongUsage) {
+  EXPECT_EQ(run("").status, 2);
+  EXPECT_EQ(run("no-such-verb").status, 2);
+  EXPECT_EQ(run("segment x.nii.gz").status, 2);
+  const CliRun json = run("segment x.nii.gz --json");
+  EXPECT_EQ(json.status, 2);
+  EXPECT_EQ(json.json()["error"]["code"], "usage");
+  EXPECT_EQ(run("--help").status, 0);
+  EXPECT_THAT(run("--version").out, HasSubstr("argand-cli"));
+}
+
+TEST_F(Cli, EndsWithThreeAndNamesTheInputThatIsMissing) {
+  const CliRun text = run("info " + path("nothing.nii.gz"));
+  EXPECT_EQ(text.status, 3);
+  EXPECT_THAT(text.err, HasSubstr("nothing.nii.gz"));
+  EXPECT_TRUE(text.out.empty());
+  const CliRun json = run("segment " + path("nothing.nii.gz") +
+                          " --model hippocampus-t1 --json --out " + path("x.nii.gz"));
+  EXPECT_EQ(json.status, 3);
+  EXPECT_EQ(json.json()["error"]["code"], "input-refused");
+  EXPECT_FALSE(fs::exists(path("x.nii.gz")));
+}
+
+TEST_F(Cli, TellsWhatThereIsInAFolder) {
+  writePhantom("RAS");
+  std::ofstream(m_dir / "broken.nii") << "not an image";
+  const CliRun info = run("info --json " + m_dir.string());
+  EXPECT_EQ(info.status, 0);
+  const Json json = info.json();
+  ASSERT_EQ(json["volumes"].size(), 2U);
+  const Json& image = json["volumes"][0];
+  EXPECT_EQ(image["kind"], "image");
+  EXPECT_EQ(image["size"], Json({40, 36, 30}));
+  EXPECT_NEAR(image["spacing_mm"][2].get<double>(), 3.0, 1e-6);
+  EXPECT_NEAR(image["lps_from_index"][0][0].get<double>(), -2.5, 1e-6);
+  ASSERT_EQ(json["refused"].size(), 1U);
+  EXPECT_THAT(json["refused"][0]["path"].get<std::string>(), HasSubstr("broken.nii"));
+  EXPECT_FALSE(json["refused"][0]["reason"].get<std::string>().empty());
+}
+
+TEST_F(Cli, ConvertsToADicomSeriesAndBackVoxelForVoxel) {
+  writePhantom("RAS");
+  EXPECT_EQ(run("convert " + path("image.nii.gz") + " " + path("series")).status, 2)
+      << "NIfTI has no modality";
+  ASSERT_EQ(run("convert " + path("image.nii.gz") + " " + path("series") + " --modality MR").status,
+            0);
+  ASSERT_EQ(run("convert " + path("series") + " " + path("back.nii.gz")).status, 0);
+  const Volume before = io::readImage(path("image.nii.gz")).value().volume;
+  const Volume after = io::readImage(path("back.nii.gz")).value().volume;
+  const auto order = orderTo(after.geometry(), axisCodes(before.geometry()));
+  const Volume same = reordered(after, order.value());
+  ASSERT_TRUE(sameGrid(before.geometry(), same.geometry()));
+  for (Index3 at; at.k < 30; ++at.k) {
+    for (at.j = 0; at.j < 36; ++at.j) {
+      for (at.i = 0; at.i < 40; ++at.i) {
+        ASSERT_EQ(before.at(at), same.at(at));
+      }
+    }
+  }
+}
+
+TEST_F(Cli, ExportsLabelsAsRtstructThatComesBackEqual) {
+  writePhantom();
+  ASSERT_EQ(run("convert " + path("image.nii.gz") + " " + path("series") + " --modality CT").status,
+            0);
+  const CliRun exported = run("export " + path("labels.nii.gz") + " --reference " + path("series") +
+                              " --as rtstruct --json --out " + path("rs.dcm"));
+  ASSERT_EQ(exported.status, 0) << exported.err;
+  ASSERT_EQ(exported.json()["structures"].size(), 3U);
+  for (const Json& structure : exported.json()["structures"]) {
+    EXPECT_EQ(structure["dice_read_back"], 1.0);
+  }
+  const CliRun back = run("convert " + path("rs.dcm") + " " + path("back.nii.gz") +
+                          " --reference " + path("series"));
+  ASSERT_EQ(back.status, 0) << back.err;
+  const CliRun scored = run("evaluate --json " + path("back.nii.gz") + " " + path("labels.nii.gz"));
+  ASSERT_EQ(scored.status, 0) << scored.err;
+  EXPECT_EQ(scored.json()["mean_dice"], 1.0);
+  EXPECT_EQ(scored.json()["labels"].size(), 3U);
+}
+
+TEST_F(Cli, RefusesRtstructWithoutAFrameOfReferenceUnlessToldToInventOne) {
+  writePhantom();
+  const std::string command = "export " + path("labels.nii.gz") + " --reference " +
+                              path("image.nii.gz") + " --as rtstruct --json --out " +
+                              path("rs.dcm");
+  EXPECT_EQ(run(command).status, 3);
+  EXPECT_FALSE(fs::exists(path("rs.dcm")));
+  EXPECT_EQ(run(command + " --invent-uids").status, 0);
+  EXPECT_TRUE(fs::exists(path("rs.dcm")));
+}
+
+TEST_F(Cli, SaysThatDicomSegIsNotWritten) {
+  writePhantom();
+  const CliRun seg = run("export " + path("labels.nii.gz") + " --reference " +
+                         path("image.nii.gz") + " --as seg --out " + path("seg.dcm"));
+  EXPECT_EQ(seg.status, 2);
+  EXPECT_THAT(seg.err, HasSubstr("DICOM SEG"));
+}
+
+TEST_F(Cli, PlansANetworkAndEndsWithFourWhereItCannotFit) {
+  const std::string plan = "plan --network lamp-unet:n=8,classes=3 --size 64x64x64 --json ";
+  const CliRun fits = run(plan + "--devices cpu:0,cpu:1");
+  ASSERT_EQ(fits.status, 0) << fits.err;
+  EXPECT_EQ(fits.json()["feasible"], true);
+  EXPECT_EQ(fits.json()["devices"].size(), 2U);
+  const CliRun tight = run(plan + "--devices cpu:0 --budget 100KiB");
+  EXPECT_EQ(tight.status, 4);
+  EXPECT_EQ(tight.json()["feasible"], false);
+  EXPECT_FALSE(tight.json()["reason"].get<std::string>().empty());
+}
+
+TEST_F(Cli, SegmentsTheSameOnOneTwoAndThreeDevices) {
+  const Geometry grid = phantom::grid({36, 50, 34}, {1.0, 1.0, 1.0}, "RAS");
+  const auto shapes = std::vector{phantom::ellipsoid("organ", {1.0, 2.0, -1.0}, {6.0, 15.0, 5.0})};
+  ASSERT_TRUE(io::writeImage(path("crop.nii.gz"), phantom::image(grid, shapes, {90.0}, 50.0)));
+  std::vector<std::vector<LabelValue>> labels;
+  for (const std::string devices : {"cpu", "cpu:0,cpu:1", "cpu:0,cpu:1,cpu:2"}) {
+    const bool split = devices.find(',') != std::string::npos;
+    const CliRun done =
+        run("segment " + path("crop.nii.gz") + " --model hippocampus-t1 --json" + " --devices " +
+            devices + (split ? " --plan slabs" : "") + " --out " + path("out.nii.gz"));
+    ASSERT_EQ(done.status, 0) << done.err;
+    const Json json = done.json();
+    for (const Json& device : json["devices"]) {
+      EXPECT_GT(device["peak_bytes"], 0);
+      EXPECT_LE(device["peak_bytes"], device["budget_bytes"]);
+    }
+    for (const char* key : {"load", "prepare", "network", "finish", "write", "total"}) {
+      EXPECT_TRUE(json["seconds"].contains(key)) << key;
+    }
+    const LabelMap map = io::readLabels(path("out.nii.gz")).value().labels;
+    EXPECT_TRUE(sameGrid(map.geometry, grid));
+    labels.push_back(map.voxels);
+  }
+  EXPECT_EQ(labels[1], labels[0]);
+  EXPECT_EQ(labels[2], labels[0]);
+}
+
+TEST_F(Cli, ListsAndVerifiesTheShippedModel) {
+  const CliRun list = run("models list --json");
+  ASSERT_EQ(list.status, 0) << list.err;
+  EXPECT_THAT(list.out, HasSubstr("hippocampus-t1"));
+  EXPECT_EQ(run("models verify hippocampus-t1").status, 0);
+  EXPECT_EQ(run("models show no-such-model --json").status, 3);
+}
+
+}  // namespace
+}  // namespace argand
