@@ -4,10 +4,14 @@ find_package(fmt REQUIRED)
 find_package(tl-expected REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(LibTorch REQUIRED)
+# Debian's file complains of command-line programs of a package that nobody needs here; found
+# before ITK, which looks for it too.
+set(CMAKE_MESSAGE_LOG_LEVEL ERROR)
+find_package(GDCM REQUIRED)
+unset(CMAKE_MESSAGE_LOG_LEVEL)
 find_package(ITK 5.2 REQUIRED COMPONENTS ITKCommon ITKImageIntensity ITKDistanceMap ITKConnectedComponents
                                          ITKIONRRD ITKIOMeta ITKIOImageBase)
 find_package(DCMTK REQUIRED)
-find_package(GDCM REQUIRED)
 # Debian's NIFTIConfig.cmake names files that Debian puts elsewhere.
 find_path(NIFTI_INCLUDE_DIR nifti1_io.h PATH_SUFFIXES nifti REQUIRED)
 find_library(NIFTI_LIBRARY niftiio REQUIRED)

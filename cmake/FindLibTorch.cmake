@@ -18,9 +18,6 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::torch_cpu)
       add_library(LibTorch::${name} SHARED IMPORTED)
       set_target_properties(LibTorch::${name} PROPERTIES
         IMPORTED_LOCATION "${LIBTORCH_ROOT}/lib/lib${name}.so"
-        INTERFACE_SYSTEM_INCLUDE_DIRECTORIES
-          "${LIBTORCH_ROOT}/include;${LIBTORCH_ROOT}/include/torch/csrc/api/include")
-      set_target_properties(LibTorch::${name} PROPERTIES
         INTERFACE_INCLUDE_DIRECTORIES
           "${LIBTORCH_ROOT}/include;${LIBTORCH_ROOT}/include/torch/csrc/api/include")
     endif()
