@@ -16,6 +16,9 @@ struct LoadedModel {
   std::filesystem::path weights;  // safetensors, keyed by layer name
 };
 
+// The graph's channels and classes are those that the card lists.
+[[nodiscard]] Result<void> checkNetwork(const ModelCard& card, const engine::Graph& graph);
+
 // Where models come from. models/registry.h implements it; the programs join
 // the two, so that nothing below them knows which networks exist.
 class ModelSource {

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/infer/segment_job.h"
+
+#include "core/base/log.h"
+#include "core/engine/planner.h"
+#include "core/infer/run_network.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace argand::infer {
+namespace {
+
+// A field may be this much larger than the largest of the training without
+// being another task: hands draw regions more or less generously.
+constexpr double kExtentTolerance = 0.25;
+
+// Refuses, or notes the sentence as overridden where the request forces it.
+Result<void> refuseUnlessForced(bool force,
+                                std::string sentence,
+                                const std::string& way,
+                                std::vector<std::string>& overrides) {
+  if (!force) {
+    return fail(ErrorCode::InputRefused, fmt::format("{} {}", sentence, way));
+  }
+  log::warning("Overridden: {}", sentence);
+  overrides.push_back(std::move(sentence));
+  return {};
+}
+
+Result<void> checkChannels(const SegmentRequest& request,
+                           const ModelCard& card,
+                           std::vector<std::string>& overrides) {
+  if (request.channels.size() != card.inputs.size()) {
+    return fail(ErrorCode::Usage,
+                fmt::format("Model '{}' takes {} volume(s), {} were given.",
+                            card.id,
+                            card.inputs.size(),
+                            request.channels.size()));
+  }
+  for (std::size_t n = 0; n < card.inputs.size(); ++n) {
+    const Modality found = request.channels[n]->modality;
+    if (found == Modality::Unknown || found == card.inputs[n].modality) {
+      continue;  // NIfTI does not say what it holds
+    }
+    ARGAND_TRY(
+        refuseUnlessForced(request.force,
+                           fmt::format("The volume is {}, but model '{}' was made for {} ({}).",
+                                       toString(found),
+                                       card.id,
+                                       toString(card.inputs[n].modality),
+                                       card.inputs[n].name),
+                           "Choose another series or model, or force it.",
+                           overrides));
+  }
+  return {};
+}
+
+Result<void> checkExtent(const SegmentRequest& request,
+                         const ModelCard& card,
+                         const RegionJob& job,
+                         std::vector<std::string>& overrides) {
+  const Vec3 extent = job.grid.extentMm();
+  bool larger = false;
+  for (int axis = 0; axis < 3; ++axis) {
+    larger = larger || extent[axis] > card.trainedExtentMm[axis] * (1.0 + kExtentTolerance);
+  }
+  if (!larger) {
+    return {};
+  }
+  const auto text = [&](const Vec3& mm) {
+    return fmt::format("{:.0f} x {:.0f} x {:.0f} mm", mm.x, mm.y, mm.z);
+  };
+  const bool whole = request.regions.empty();
+  std::string sentence =
+      fmt::format("{} is {} along {}, but model '{}' was trained on fields of up to {}.",
+                  whole ? "The volume"
+                        : (job.region.name.empty() ? std::string("A region")
+                                                   : fmt::format("Region '{}'", job.region.name)),
+                  text(extent),
+                  card.axisCodes,
+                  card.id,
+                  text(card.trainedExtentMm));
+  if (!whole) {
+    log::warning("{}", sentence);  // the person has chosen the part
+    return {};
+  }
+  return refuseUnlessForced(request.force,
+                            std::move(sentence),
+                            "Give the part to look at (--region i0:i1,j0:j1,k0:k1), or force it.",
+                            overrides);
+}
+
+Result<void> checkRegion(const SegmentRequest& request,
+                         const Region& region,
+                         std::vector<std::string>& overrides) {
+  const Geometry& source = request.channels.front()->geometry();
+  const Box& box = region.box;
+  if (box.empty() || intersection(box, source.box()) != box) {
+    return fail(ErrorCode::Usage,
+                fmt::format("The region {}{}:{},{}:{},{}:{} does not lie within the volume of {} x "
+                            "{} x {} voxels.",
+                            region.name.empty() ? "" : region.name + "=",
+                            box.begin.i,
+                            box.end.i,
+                            box.begin.j,
+                            box.end.j,
+                            box.begin.k,
+                            box.end.k,
+                            source.size.i,
+                            source.size.j,
+                            source.size.k));
+  }
+  if (region.side() == Side::None) {
+    return {};
+  }
+  // LPS: x grows to the patient's left.
+  const double leftOfMiddle = cropped(source, box).centerMm().x - source.centerMm().x;
+  const bool isLeft = leftOfMiddle > 0.0;
+  if (leftOfMiddle != 0.0 && isLeft == (region.side() == Side::Left)) {
+    return {};
+  }
+  return refuseUnlessForced(
+      request.force,
+      fmt::format("Region '{}' is named for the {} side, but its centre lies {:.1f} mm to the "
+                  "patient's {} of the middle of the volume.",
+                  region.name,
+                  toString(region.side()),
+                  std::abs(leftOfMiddle),
+                  isLeft ? "left" : "right"),
+      "Name the region for the side it is on, or force it.",
+      overrides);
+}
+
+Result<std::vector<bool>> wantedClasses(const SegmentRequest& request, const ModelCard& card) {
+  std::vector<bool> wanted(static_cast<std::size_t>(card.classes()), request.structures.empty());
+  wanted[0] = true;
+  for (const std::string& name : request.structures) {
+    const auto found = std::find_if(card.structures.begin(),
+                                    card.structures.end(),
+                                    [&](const auto& structure) { return structure.name == name; });
+    if (found == card.structures.end()) {
+      std::string known;
+      for (const ModelStructure& structure : card.structures) {
+        known += (known.empty() ? "" : ", ") + structure.name;
+      }
+      return fail(
+          ErrorCode::Usage,
+          fmt::format("Model '{}' has no structure '{}'; it finds {}.", card.id, name, known));
+    }
+    wanted[found->value] = true;
+  }
+  return wanted;
+}
+
+Result<engine::Plan> planFor(const SegmentRequest& request,
+                             const engine::Graph& graph,
+                             const NetworkGrid& grid) {
+  const engine::Shape input{1, graph.inputChannels(), grid.padded};
+  if (request.plan.find('\n') == std::string::npos) {
+    engine::PlanRequest wanted;
+    wanted.input = input;
+    wanted.devices = request.devices;
+    wanted.words = request.plan;
+    wanted.outputBytesPerVoxel = kLabelBytesPerVoxel;
+    return engine::makePlan(graph, wanted);
+  }
+  ARGAND_ASSIGN(engine::Plan given, engine::parsePlan(request.plan));
+  if (given.input != input) {
+    return fail(ErrorCode::Usage,
+                fmt::format("The plan is for an input of {}; this volume needs {}.",
+                            engine::toString(given.input.size),
+                            engine::toString(input.size)));
+  }
+  return engine::adoptPlan(graph, std::move(given), request.devices);
+}
+
+void summarize(SegmentJob& job) {
+  SegmentPlan& summary = job.summary;
+  for (const RegionJob& region : job.regions) {
+    summary.networkSizes.push_back(region.grid.size);
+    if (!region.region.name.empty()) {
+      summary.text += fmt::format("Region {}\n", region.region.name);
+    }
+    summary.text += engine::toText(region.plan);
+    if (summary.devices.empty()) {
+      for (const engine::DevicePlan& device : region.plan.devices) {
+        summary.devices.push_back({device.device.name, device.device.budgetBytes, 0, 0, 0.0});
+      }
+    }
+    for (std::size_t n = 0; n < summary.devices.size(); ++n) {
+      summary.devices[n].predictedPeakBytes = std::max(summary.devices[n].predictedPeakBytes,
+                                                       region.plan.devices[n].predictedPeakBytes);
+    }
+  }
+}
+
+}  // namespace
+
+Result<SegmentJob> makeJob(const SegmentRequest& request, const ModelSource& models) {
+  SegmentJob job;
+  ARGAND_ASSIGN(job.card, models.card(request.model));
+  ARGAND_TRY(checkChannels(request, job.card, job.summary.overrides));
+  ARGAND_ASSIGN(job.wanted, wantedClasses(request, job.card));
+  ARGAND_ASSIGN(job.graph, models.network(job.card.network));
+  ARGAND_TRY(checkNetwork(job.card, job.graph));
+  const Geometry& source = request.channels.front()->geometry();
+  std::vector<Region> regions = request.regions;
+  if (regions.empty()) {
+    regions.push_back({"", source.box()});
+  }
+  for (Region& region : regions) {
+    ARGAND_TRY(checkRegion(request, region, job.summary.overrides));
+    RegionJob part;
+    ARGAND_ASSIGN(part.grid, networkGrid(source, region.box, job.card, job.graph.alignment()));
+    part.region = std::move(region);
+    ARGAND_TRY(checkExtent(request, job.card, part, job.summary.overrides));
+    ARGAND_ASSIGN(part.plan, planFor(request, job.graph, part.grid));
+    job.regions.push_back(std::move(part));
+  }
+  summarize(job);
+  return job;
+}
+
+Result<SegmentPlan> planSegmentation(const SegmentRequest& request, const ModelSource& models) {
+  ARGAND_ASSIGN(SegmentJob job, makeJob(request, models));
+  return std::move(job.summary);
+}
+
+}  // namespace argand::infer

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/engine/plan.h"
+#include "core/infer/preprocess.h"
+#include "core/infer/segmenter.h"
+
+#include <vector>
+
+// Internal to the segmenter: a request that was checked and planned.
+namespace argand::infer {
+
+struct RegionJob {
+  Region region;  // the whole volume where none was asked for
+  NetworkGrid grid;
+  engine::Plan plan;
+};
+
+struct SegmentJob {
+  ModelCard card;
+  engine::Graph graph;
+  std::vector<RegionJob> regions;
+  std::vector<bool> wanted;  // by class; the background is
+  SegmentPlan summary;
+};
+
+[[nodiscard]] Result<SegmentJob> makeJob(const SegmentRequest& request, const ModelSource& models);
+
+}  // namespace argand::infer
