@@ -1,5 +1,6 @@
 # The CUDA compiler for the engine's plugin: the system's, else the one that
-# packaging/setup.sh put into the cache folder. Sets ARGAND_HAS_CUDA.
+# packaging/setup.sh put into the cache folder; and NCCL at the version that
+# LibTorch names. Sets ARGAND_HAS_CUDA; target NCCL::nccl where it is found.
 set(ARGAND_HAS_CUDA OFF)
 if(ARGAND_CUDA)
   find_program(ARGAND_NVCC nvcc
@@ -15,6 +16,13 @@ if(ARGAND_CUDA)
     set(CMAKE_CUDA_COMPILER "${ARGAND_NVCC}")
     set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 does not know nvcc 13's C++20
     enable_language(CUDA)
+    find_path(NCCL_INCLUDE_DIR nccl.h HINTS "${ARGAND_CACHE}/site/nvidia/nccl/include")
+    find_library(NCCL_LIBRARY nccl HINTS "${ARGAND_CACHE}/site/nvidia/nccl/lib")
+    if(NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
+      add_library(NCCL::nccl SHARED IMPORTED)
+      set_target_properties(NCCL::nccl PROPERTIES
+        IMPORTED_LOCATION "${NCCL_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${NCCL_INCLUDE_DIR}")
+    endif()
   elseif(NOT ARGAND_CUDA STREQUAL "AUTO")
     message(FATAL_ERROR "ARGAND_CUDA is ON, and there is no nvcc: run packaging/setup.sh.")
   endif()

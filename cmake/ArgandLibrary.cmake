@@ -3,7 +3,9 @@ add_library(argand_flags INTERFACE)
 target_compile_options(argand_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
                                               $<$<BOOL:${ARGAND_WERROR}>:-Werror>)
 if(ARGAND_SANITIZE)
-  target_compile_options(argand_flags INTERFACE -fsanitize=${ARGAND_SANITIZE} -fno-omit-frame-pointer)
+  # GCC's flow warnings are unreliable in instrumented code.
+  target_compile_options(argand_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${ARGAND_SANITIZE};-fno-omit-frame-pointer;-fno-sanitize-recover=all;-Wno-maybe-uninitialized>)
   target_link_options(argand_flags INTERFACE -fsanitize=${ARGAND_SANITIZE})
 endif()
 
