@@ -455,6 +455,13 @@ void Session::setCursor(const Vec3& lpsMm) {
   }
 }
 
+void Session::setPointer(const std::optional<Vec3>& lpsMm) {
+  if (lpsMm != m_pointerMm) {
+    m_pointerMm = lpsMm;
+    emit pointerChanged();
+  }
+}
+
 Index3 Session::cursorVoxel() const {
   if (!m_volume) {
     return {};

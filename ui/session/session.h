@@ -117,6 +117,11 @@ class Session : public QObject {
   [[nodiscard]] Index3 cursorVoxel() const;
   void setCursorVoxel(const Index3& index);
 
+  // Where the mouse is over a slice view; nothing where it is over none.
+  [[nodiscard]] const std::optional<Vec3>& pointerMm() const { return m_pointerMm; }
+
+  void setPointer(const std::optional<Vec3>& lpsMm);
+
   [[nodiscard]] const WindowLevel& window() const { return m_window; }
 
   void setWindow(const WindowLevel& window);
@@ -147,6 +152,7 @@ class Session : public QObject {
   void brushChanged();
   void regionChanged();
   void cursorChanged();
+  void pointerChanged();
   void windowChanged();
   void displayChanged();
   void modifiedChanged();
@@ -190,6 +196,7 @@ class Session : public QObject {
   std::optional<Box> m_region;
 
   Vec3 m_cursorMm;
+  std::optional<Vec3> m_pointerMm;
   WindowLevel m_window;
   std::map<Modality, WindowLevel> m_ownPresets;
   DisplayState m_display;

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/dicom/rtstruct.h"
+#include "core/infer/segmenter.h"
+#include "core/study/study.h"
+#include "ui/jobs/job_runner.h"
+
+#include <QObject>
+#include <QString>
+#include <QStringList>
+
+#include <functional>
+
+namespace argand::ui {
+
+class Session;
+class StudyModel;
+
+// What the window does with studies: opens, segments, exports; in the background,
+// one thing at a time, with the result put into the session. Needs no window.
+class Workbench : public QObject {
+  Q_OBJECT
+
+ public:
+  // All three must outlive it. `models` is asked from the task's thread too.
+  Workbench(Session& session, StudyModel& studies, const infer::ModelSource& models);
+  ~Workbench() override;
+
+  [[nodiscard]] JobRunner& jobs() { return m_jobs; }
+
+  [[nodiscard]] const infer::ModelSource& models() const { return m_models; }
+
+  // Lists what is under `path` and shows its largest image; where it holds no
+  // image but structures, puts these onto the volume that is shown.
+  void open(const QString& path);
+  // An image: shows it. A structure set or label map: puts it onto the series it
+  // refers to, or onto the one that is shown.
+  void show(const QString& key);
+  void openSegmentation(const QString& path);
+
+  // The volume that is shown is the model's one channel.
+  void segment(infer::SegmentRequest request);
+
+  void exportRtStruct(const QString& path,
+                      const dicom::RtStructOptions& options,
+                      const std::vector<StructureId>& only);
+  // .nii.gz, .nii, .nrrd, .mha by the name's ending.
+  void exportLabels(const QString& path, const std::vector<StructureId>& only);
+
+  // What answers the question whether organs that a person has edited (or locked) may
+  // be replaced by a result; returns those that may. Without it, none.
+  using OverwriteQuestion = std::function<QStringList(const QStringList& edited)>;
+
+  void setOverwriteQuestion(OverwriteQuestion question) { m_question = std::move(question); }
+
+ signals:
+  void opened(const QString& path);
+  void shown(const QString& key);
+  // A result is in the session; `summary` says where it ran and how long it took.
+  void segmented(const QString& summary);
+  void exported(const QString& path, const QString& summary);
+  // Never sent for what the person cancelled.
+  void failed(const QString& title, const QString& message);
+  void warned(const QString& title, const QStringList& sentences);
+
+ private:
+  struct Loaded {
+    std::shared_ptr<const Volume> volume;  // null: the one that is shown
+    QString key;
+    std::optional<study::LoadedLabels> labels;
+    QString labelsName;
+  };
+
+  template <typename Task, typename Done>
+  void run(const QString& title, Task task, Done done);
+  void found(const QString& path, study::Found found);
+  void showImage(const QString& key, const study::Entry& entry);
+  void showStructures(const study::Entry& entry);
+  void loaded(Loaded loaded);
+  [[nodiscard]] bool merge(const Segmentation& result, const QString& title);
+  void fail(const QString& title, const Error& error);
+
+  Session& m_session;
+  StudyModel& m_studies;
+  const infer::ModelSource& m_models;
+  OverwriteQuestion m_question;
+  JobRunner m_jobs;
+};
+
+// The segmentation with the structures of `only` alone; all where it is empty.
+[[nodiscard]] Segmentation restrictedTo(const Segmentation& segmentation,
+                                        const std::vector<StructureId>& only);
+
+}  // namespace argand::ui
