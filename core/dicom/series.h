@@ -38,6 +38,7 @@ enum class ObjectKind { Image, Seg, RtStruct };
 struct SeriesEntry {
   ObjectKind kind = ObjectKind::Image;
   std::vector<std::filesystem::path> files;  // sorted along the normal for images
+  std::vector<int> frames;  // of images, per file: 1-based in a multi-frame object, 0 in others
   std::string studyUid;
   std::string seriesUid;
   std::string modality;

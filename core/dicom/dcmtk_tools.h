@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/result.h"
+
+#include <dcmtk/config/osconfig.h>
+#include <dcmtk/dcmdata/dctk.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+// Internal to core/dicom: objects and attributes of DCMTK. Included by
+// .cpp files and internal headers of this folder only.
+namespace argand::dicom {
+
+// Silences DCMTK's log, once; fails where DCMTK's data dictionary is not
+// installed, without which no attribute has a type.
+[[nodiscard]] Result<void> prepareDcmtk();
+
+enum class LoadPart { HeaderOnly, All };  // a header ends before Pixel Data
+
+// A whole object, with or without preamble and file meta information.
+[[nodiscard]] Result<std::unique_ptr<DcmFileFormat>> loadObject(const std::filesystem::path& path,
+                                                                LoadPart part);
+
+// Preamble and "DICM", or a first element that only DICOM starts with.
+[[nodiscard]] bool looksLikeDicom(const std::filesystem::path& path);
+
+// The value as it stands in the object: all values with backslashes, padding
+// trimmed, the source's character set. Empty where the attribute is absent.
+[[nodiscard]] std::string textOf(DcmItem& item, const DcmTagKey& tag);
+
+// Value bytes, trailing padding included where it is part of the value.
+[[nodiscard]] std::string rawTextOf(DcmElement& element);
+
+// The numbers of an attribute of VR DS, IS, FD, FL, US, SS, UL or SL; empty where
+// it is absent or any of its values is no finite number.
+[[nodiscard]] std::vector<double> numbersOf(DcmItem& item, const DcmTagKey& tag);
+[[nodiscard]] std::vector<double> numbersOf(DcmElement& element);
+
+// Text of the object in UTF-8, for the screen.
+[[nodiscard]] std::string screenTextOf(DcmDataset& dataset, const DcmTagKey& tag);
+
+// A new UID under 2.25 (PS3.5 B.2: from a random UUID), at most 44 characters.
+[[nodiscard]] std::string newUid();
+
+// A number in at most the 16 characters of a DS, with every digit that fits.
+[[nodiscard]] std::string decimalString(double value);
+
+// "Image Orientation (Patient) (0020,0037)"
+[[nodiscard]] std::string nameOf(const DcmTagKey& tag);
+
+}  // namespace argand::dicom
