@@ -45,7 +45,8 @@ struct Edit {
 };
 
 // Makes `segmentation` what it is after the edit. Fails, changing nothing, where
-// the segmentation is not in the state the edit starts from.
+// the segmentation is not in the state the edit starts from. Whether a structure
+// is shown is no part of that state, so that hiding one does not break undo.
 [[nodiscard]] Result<void> apply(Segmentation& segmentation, const Edit& edit);
 
 // The edit that takes it back.
@@ -68,7 +69,7 @@ class History {
 
   // Applies `edit` and remembers it; what was undone is forgotten.
   [[nodiscard]] Result<void> push(Segmentation& segmentation, Edit edit);
-  // Remembers an edit that has been applied already (a finished Stroke's).
+  // Remembers an edit that is applied already (a stroke's); an empty one is not kept.
   void record(Edit edit);
   [[nodiscard]] Result<void> undo(Segmentation& segmentation);
   [[nodiscard]] Result<void> redo(Segmentation& segmentation);

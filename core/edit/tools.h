@@ -4,13 +4,16 @@
 #include "core/edit/edit.h"
 #include "core/volume/volume.h"
 
+#include <set>
+
 namespace argand::edit {
 
 enum class BrushShape { Disc, Ball };  // in one slice, or in space
 
 // A stroke is sampled as points in LPS mm; the brush covers every voxel whose
-// centre lies within `radiusMm` of the path (for Disc: of the path's slice
-// along `sliceAxis`).
+// centre lies within `radiusMm` of the path. For Disc the path is brought into the
+// plane of the slice along `sliceAxis` that it is nearest to, and only that slice
+// is covered.
 struct Brush {
   BrushShape shape = BrushShape::Disc;
   double radiusMm = 5.0;
@@ -41,8 +44,9 @@ class Stroke {
   // Covers the segment from the last point to this one; returns the box that changed.
   Box moveTo(const Vec3& lpsMm);
 
-  // The edit that was made, already applied; the structure is marked edited
-  // (and SemiAutomatic where it was Automatic).
+  // The edit that was made, already applied (History::record); it is empty where no
+  // voxel changed. The structure, and those that lost voxels to it, are marked
+  // edited (and SemiAutomatic where they were Automatic).
   [[nodiscard]] Edit finish();
   // Takes the stroke back.
   void cancel();
@@ -59,10 +63,12 @@ class Stroke {
   Brush m_brush;
   const Volume* m_image;
   std::optional<Vec3> m_last;
+  std::set<StructureId> m_touched;  // gained or lost voxels
 };
 
 // The voxels of `within` whose value lies in [lower, upper] join the structure
-// (or are the structure, with `replace`). One Edit, not yet applied.
+// (or are the structure, with `replace`), but for those of locked structures. One
+// Edit, not yet applied; empty where no voxel changes.
 [[nodiscard]] Result<Edit> threshold(const Segmentation& segmentation,
                                      StructureId structure,
                                      const Volume& image,
@@ -74,7 +80,9 @@ class Stroke {
 // What an AI result does to the segmentation: structures of `result` replace
 // those of the same name and model, others are added. Hand-edited or locked
 // structures are never overwritten: their names are in `kept`, unless `overwrite`
-// lists them by name; the new result of a kept one is dropped.
+// lists them by name; the new result of a kept one is dropped. No structure loses
+// a voxel to a result: one that would overlap goes to another layer. A replaced
+// one keeps its id, place, colour and visibility.
 struct MergePlan {
   Edit edit;                      // not yet applied
   std::vector<std::string> kept;  // structures left as they are

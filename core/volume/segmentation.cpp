@@ -125,12 +125,9 @@ LabelValue Segmentation::freeLabel(int layer) const {
   return static_cast<LabelValue>(free);
 }
 
-// Its label must be free in its layer, which is made where it is absent.
-void Segmentation::prepareFor(const Structure& structure) {
-  ARGAND_ASSERT(structure.layer >= 0 && structure.label != 0);
-  const Structure* holder = findByLabel(structure.layer, structure.label);
-  ARGAND_ASSERT(holder == nullptr || holder->id == structure.id);
-  while (layerCount() <= structure.layer) {
+void Segmentation::makeLayer(int layer) {
+  ARGAND_ASSERT(layer >= 0);
+  while (layerCount() <= layer) {
     addLayer();
   }
 }
@@ -146,17 +143,27 @@ StructureId Segmentation::add(Structure structure) {
 
 void Segmentation::update(const Structure& structure) {
   const std::size_t position = positionOf(structure.id);
-  prepareFor(structure);
+  const Structure* holder = findByLabel(structure.layer, structure.label);
+  ARGAND_ASSERT(structure.label != 0 && (holder == nullptr || holder->id == structure.id));
+  makeLayer(structure.layer);
   m_structures[position] = structure;
 }
 
 void Segmentation::insert(const Structure& structure, std::size_t position) {
   ARGAND_ASSERT(structure.id != 0 && find(structure.id) == nullptr);
   ARGAND_ASSERT(structure.id < std::numeric_limits<StructureId>::max());
+  ARGAND_ASSERT(structure.label != 0 && findByLabel(structure.layer, structure.label) == nullptr);
   ARGAND_ASSERT(position <= m_structures.size());
-  prepareFor(structure);
+  makeLayer(structure.layer);
   m_structures.insert(m_structures.begin() + static_cast<std::ptrdiff_t>(position), structure);
   m_nextId = std::max(m_nextId, structure.id + 1);
+}
+
+void Segmentation::setStructures(std::vector<Structure> structures) {
+  m_structures.clear();
+  for (const Structure& structure : structures) {
+    insert(structure, m_structures.size());
+  }
 }
 
 void Segmentation::remove(StructureId id) {

@@ -85,10 +85,13 @@ class Segmentation {
   // Replaces the attributes of the structure with the same id. Voxels stay: a new
   // layer or label is another set of voxels.
   void update(const Structure& structure);
-  // Puts a structure back under the id it had, at `position` in the list. For undo.
+  // Puts a structure into the list at `position` under the id it has already.
   void insert(const Structure& structure, std::size_t position);
   // Removes it from the list; its voxels become background.
   void remove(StructureId id);
+  // Makes `structures` the list: ids and, within a layer, labels are unique and not
+  // 0. Voxels stay as they are. For undo.
+  void setStructures(std::vector<Structure> structures);
   [[nodiscard]] std::size_t positionOf(StructureId id) const;
 
   int addLayer();
@@ -114,7 +117,7 @@ class Segmentation {
 
  private:
   [[nodiscard]] const Structure& existing(StructureId id) const;
-  void prepareFor(const Structure& structure);
+  void makeLayer(int layer);
 
   Geometry m_geometry;
   std::vector<LabelLayer> m_layers;

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/edit/tools.h"
+
+#include <algorithm>
+
+namespace argand::edit {
+
+namespace {
+
+// The structure that a result of the same name by the same model takes the place of.
+const Structure* sameOrgan(const Segmentation& segmentation, const Structure& incoming) {
+  const auto& structures = segmentation.structures();
+  const auto found = std::find_if(structures.begin(), structures.end(), [&](const Structure& held) {
+    return held.name == incoming.name && held.model == incoming.model;
+  });
+  return found == structures.end() ? nullptr : &*found;
+}
+
+bool overlaps(const LabelLayer& layer, const Box& box, const std::vector<std::uint8_t>& mask) {
+  const auto values = layer.read(box);
+  for (std::size_t n = 0; n < mask.size(); ++n) {
+    if (mask[n] != 0 && values[n] != 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The first layer, from `preferred` on, in which the mask takes no voxel from another structure.
+int freeLayer(const Segmentation& segmentation,
+              int preferred,
+              const Box& box,
+              const std::vector<std::uint8_t>& mask) {
+  const int layers = segmentation.layerCount();
+  for (int n = 0; n < layers; ++n) {
+    const int layer = (preferred + n) % layers;
+    if (box.empty() || !overlaps(segmentation.layer(layer), box, mask)) {
+      return layer;
+    }
+  }
+  return layers;
+}
+
+// Brings one structure of the result into `merged`, in the place of `old` where there is one.
+void place(Segmentation& merged,
+           const Segmentation& result,
+           const Structure& incoming,
+           const Structure* old) {
+  const Box box = result.boundsOf(incoming.id);
+  const auto mask = box.empty() ? std::vector<std::uint8_t>{} : result.mask(incoming.id, box);
+  const int preferred = old != nullptr ? old->layer : std::min(incoming.layer, merged.layerCount());
+  Structure placed = incoming;
+  placed.layer = freeLayer(merged, preferred, box, mask);
+  if (old != nullptr) {
+    placed.id = old->id;
+    placed.visible = old->visible;
+    placed.color = old->color;
+    const bool stays = placed.layer == old->layer;
+    placed.label = stays ? old->label : merged.freeLabel(placed.layer);
+    merged.update(placed);
+  } else {
+    if (merged.findByLabel(placed.layer, placed.label) != nullptr) {
+      placed.label = merged.freeLabel(placed.layer);
+    }
+    placed.id = merged.add(placed);
+  }
+  if (!box.empty()) {
+    merged.assign(placed.id, box, mask);
+  }
+}
+
+}  // namespace
+
+Result<MergePlan> mergeResult(const Segmentation& segmentation,
+                              const Segmentation& result,
+                              const std::vector<std::string>& overwrite) {
+  if (!sameGrid(segmentation.geometry(), result.geometry())) {
+    return fail(ErrorCode::InputRefused,
+                "The result does not lie on the grid of the structures; bring it to their grid "
+                "first.");
+  }
+  MergePlan plan;
+  Segmentation merged = segmentation;
+  std::vector<const Structure*> taken;  // structures of `result`
+  for (const Structure& incoming : result.structures()) {
+    const Structure* old = sameOrgan(segmentation, incoming);
+    const bool asked =
+        std::find(overwrite.begin(), overwrite.end(), incoming.name) != overwrite.end();
+    if (old != nullptr && (old->edited || old->locked) && !asked) {
+      plan.kept.push_back(old->name);
+      continue;
+    }
+    taken.push_back(&incoming);
+    if (old != nullptr) {  // its old voxels are in nobody's way
+      merged.layer(old->layer).erase(old->label);
+    }
+  }
+  for (const Structure* incoming : taken) {
+    place(merged, result, *incoming, sameOrgan(segmentation, *incoming));
+  }
+  const std::string model = taken.empty() ? std::string{} : taken.front()->model;
+  plan.edit = difference(
+      segmentation, merged, model.empty() ? "Segment" : fmt::format("Segment with {}", model));
+  return plan;
+}
+
+}  // namespace argand::edit
