@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <QWidget>
+
+class QLabel;
+class QTreeView;
+
+namespace argand::ui {
+
+class StudyModel;
+
+// The tree of studies and series, with a small picture of each series that was
+// read. A click on a series asks for it.
+class StudyPanel : public QWidget {
+  Q_OBJECT
+
+ public:
+  explicit StudyPanel(StudyModel& studies, QWidget* parent = nullptr);
+
+ signals:
+  void showRequested(const QString& key);
+
+ private:
+  void refresh();
+
+  StudyModel& m_studies;
+  QTreeView* m_tree;
+  QLabel* m_hint;
+};
+
+}  // namespace argand::ui
