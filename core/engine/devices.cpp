@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/devices.h"
 
+#include "core/engine/cuda/loader.h"
+
 #include <sched.h>
 
 #include <algorithm>
@@ -28,6 +30,35 @@ std::vector<std::string> split(std::string_view text) {
   return parts;
 }
 
+// Networks run on the CPU in this version; says of the device named what is there.
+std::string whyNotCuda(const DeviceSpec& spec) {
+  const auto devices = cudaDevices();
+  if (!devices) {
+    return devices.error().message;
+  }
+  const auto index = static_cast<std::size_t>(spec.index);
+  if (index >= devices->size()) {
+    return fmt::format("This machine has no device {}; it has {} CUDA devices. Use cpu.",
+                       spec.name,
+                       devices->size());
+  }
+  const CudaDevice& device = (*devices)[index];
+  if (!device.problem.empty()) {
+    return fmt::format("{} ({}) cannot be used: {}. Use cpu.",
+                       spec.name,
+                       device.name.empty() ? "unknown" : device.name,
+                       device.problem);
+  }
+  return fmt::format(
+      "{} is an {} with {} (compute capability {}.{}); this version runs networks on the CPU only. "
+      "Use cpu, or cpu:0,cpu:1 for virtual devices.",
+      spec.name,
+      device.name,
+      formatBytes(device.memoryBytes),
+      device.computeMajor,
+      device.computeMinor);
+}
+
 Result<DeviceSpec> deviceByName(const std::string& name) {
   constexpr std::string_view kHelp = "Devices are named cpu, cpu:0,cpu:1,... or cuda:0,cuda:1,...";
   const auto colon = name.find(':');
@@ -47,10 +78,7 @@ Result<DeviceSpec> deviceByName(const std::string& name) {
     }
   }
   if (spec.kind == DeviceKind::Cuda) {
-    return fail(ErrorCode::NoPlan,
-                fmt::format("The device {} is not available: this build runs on the CPU. Use "
-                            "--devices cpu, or cpu:0,cpu:1 for virtual devices.",
-                            name));
+    return fail(ErrorCode::NoPlan, whyNotCuda(spec));
   }
   return spec;
 }
