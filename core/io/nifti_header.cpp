@@ -383,10 +383,10 @@ Affine lpsFromRas(const Affine& rasFromIndex) {
   Affine affine = rasFromIndex;
   for (std::size_t row = 0; row < 2; ++row) {
     for (double& value : affine.linear[row]) {
-      value = -value;
+      value = 0.0 - value;  // no negative zeros
     }
   }
-  affine.offset = {-affine.offset.x, -affine.offset.y, affine.offset.z};
+  affine.offset = {0.0 - affine.offset.x, 0.0 - affine.offset.y, affine.offset.z};
   return affine;
 }
 
