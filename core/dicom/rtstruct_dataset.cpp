@@ -200,7 +200,7 @@ void RtStructDataset::setSeriesAndEquipment(const RtStructOptions& options,
   put(m_dataset, DCM_InstanceCreationTime, now("%H%M%S"));
   put(m_dataset, DCM_Modality, "RTSTRUCT");
   put(m_dataset, DCM_SeriesInstanceUID, newUid());
-  put(m_dataset, DCM_SeriesNumber, {});
+  put(m_dataset, DCM_SeriesNumber, "900");  // after the images; a DICOMDIR needs one
   putUtf8(m_dataset, DCM_SeriesDescription, options.seriesDescription, kLongestLo);
   put(m_dataset, DCM_OperatorsName, {});
   put(m_dataset, DCM_Manufacturer, "Argand");

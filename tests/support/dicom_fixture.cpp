@@ -27,6 +27,7 @@ void putCtModules(DcmDataset& dataset) {
   put(dataset, DCM_Modality, "CT");
   put(dataset, DCM_Manufacturer, "Fixture");
   put(dataset, DCM_SeriesNumber, "1");
+  put(dataset, DCM_Laterality, "");
   put(dataset, DCM_AcquisitionNumber, "1");
   put(dataset, DCM_KVP, "120");
   put(dataset, DCM_PatientPosition, "HFS");

@@ -270,7 +270,6 @@ TEST(RtStruct, WritesWhatPlanningSystemsAskFor) {
   for (const DcmTagKey& empty : {DCM_StudyID,
                                  DCM_ReferringPhysicianName,
                                  DCM_OperatorsName,
-                                 DCM_SeriesNumber,
                                  DCM_PositionReferenceIndicator}) {
     EXPECT_TRUE(set.tagExists(empty)) << empty.toString();
     EXPECT_EQ(valueOf(set, empty), "");
