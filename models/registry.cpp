@@ -69,7 +69,8 @@ std::set<fs::path> modelFolders(const fs::path& parent) {
   std::error_code error;
   for (fs::directory_iterator entry(parent, error), end; !error && entry != end;
        entry.increment(error)) {
-    if (fs::exists(entry->path() / kCardFile, error)) {
+    const bool pending = entry->path().filename().native().starts_with('.');
+    if (!pending && fs::exists(entry->path() / kCardFile, error)) {
       folders.insert(entry->path());
     }
   }

@@ -138,8 +138,8 @@ Result<NetworkGrid> networkGrid(const Geometry& source,
     grid.respaced = grid.respaced || std::abs(ratio - 1.0) > kSameSpacing;
   }
   grid.spacingMm = grid.respaced ? card.spacingMm : spacing;
-  grid.size = grid.respaced ? respaced(straightGrid(ordered.size, spacing), card.spacingMm).size
-                            : ordered.size;
+  grid.geometry = grid.respaced ? respaced(ordered, card.spacingMm) : ordered;
+  grid.size = grid.geometry.size;
   for (int axis = 0; axis < 3; ++axis) {
     grid.stepsPerVoxel[axis] = spacing[axis] / grid.spacingMm[axis];
   }

@@ -24,6 +24,7 @@ struct NetworkGrid {
   Size3 size;             // i, j, k of the network's grid
   engine::Extent padded;  // the same as depth, height, width, multiples of the alignment
   Vec3 spacingMm;
+  Geometry geometry;  // of the network's grid, without padding
 
   [[nodiscard]] Vec3 extentMm() const;
 };

@@ -50,4 +50,10 @@ struct Split {
                                        double validationShare,
                                        std::uint64_t seed);
 
+// A split stored as {"training": [ids], "validation": [ids]}; every id must be
+// one of `cases`, and stand once.
+[[nodiscard]] Result<Split> readSplit(const std::filesystem::path& path,
+                                      const std::vector<Case>& cases);
+[[nodiscard]] Json toJson(const Split& split);
+
 }  // namespace argand::train

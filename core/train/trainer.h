@@ -18,6 +18,8 @@ namespace argand::train {
 
 enum class RegionLoss { CrossEntropy, Focal };
 
+[[nodiscard]] std::string_view toString(RegionLoss loss);  // "cross-entropy", "focal"
+
 struct TrainOptions {
   std::filesystem::path data;  // folder of pairs
   std::filesystem::path out;   // checkpoint, split, curves, the finished model
@@ -30,6 +32,7 @@ struct TrainOptions {
   double learningRate = 1e-3;  // peak of the one-cycle schedule (Smith & Topin 2018)
   double weightDecay = 1e-4;   // AdamW (Loshchilov & Hutter 2019)
   double validationShare = 0.2;
+  std::filesystem::path split;                 // a stored split; empty: a shuffle with `seed`
   int validateEvery = 1;                       // epochs
   RegionLoss loss = RegionLoss::CrossEntropy;  // added to softmax Dice
   bool augment = true;  // affine, intensity; left-right flips where the card is mirrorSafe

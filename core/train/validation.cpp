@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/train/validation.h"
+
+#include "core/engine/planner.h"
+#include "core/infer/run_network.h"
+#include "core/metrics/metrics.h"
+
+namespace argand::train {
+
+namespace {
+
+struct Counts {
+  std::int64_t both = 0;
+  std::int64_t found = 0;
+  std::int64_t reference = 0;
+};
+
+std::vector<Counts> countLabels(const std::vector<LabelValue>& found,
+                                const std::vector<LabelValue>& reference,
+                                std::size_t classes) {
+  std::vector<Counts> counts(classes);
+  for (std::size_t n = 0; n < found.size(); ++n) {
+    ++counts[found[n]].found;
+    ++counts[reference[n]].reference;
+    counts[found[n]].both += found[n] == reference[n] ? 1 : 0;
+  }
+  return counts;
+}
+
+}  // namespace
+
+Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
+                                        const engine::Parameters& parameters,
+                                        const infer::ModelCard& card,
+                                        const TrainOptions& options,
+                                        std::span<const TrainingCase* const> cases,
+                                        const std::stop_token& stop,
+                                        const ProgressFn& progress) {
+  std::vector<LabelDice> dice;
+  for (const infer::ModelStructure& structure : card.structures) {
+    dice.push_back({structure.value, structure.name, 0.0});
+  }
+  for (std::size_t n = 0; n < cases.size(); ++n) {
+    const TrainingCase& one = *cases[n];
+    report(progress,
+           "Validating",
+           static_cast<double>(n) / static_cast<double>(cases.size()),
+           fmt::format("case {} of {}", n + 1, cases.size()));
+    engine::PlanRequest request;
+    request.input = {1, graph.inputChannels(), one.grid.padded};
+    request.devices = options.devices;
+    request.words = options.plan;
+    request.outputBytesPerVoxel = infer::kLabelBytesPerVoxel;
+    ARGAND_ASSIGN(const engine::Plan plan, engine::makePlan(graph, request));
+    ARGAND_ASSIGN(const infer::NetworkRun run,
+                  infer::runNetwork(graph,
+                                    parameters,
+                                    plan,
+                                    one.grid,
+                                    padded(one.image, one.grid.size, one.grid.padded),
+                                    stop));
+    const auto counts =
+        countLabels(run.labels, one.source, static_cast<std::size_t>(card.classes()));
+    for (LabelDice& label : dice) {
+      const Counts& count = counts[label.value];
+      label.dice += metrics::dice(count.both, count.found, count.reference) /
+                    static_cast<double>(cases.size());
+    }
+  }
+  return dice;
+}
+
+}  // namespace argand::train

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/engine/parameters.h"
+#include "core/train/trainer.h"
+#include "core/train/training_case.h"
+
+#include <span>
+#include <vector>
+
+namespace argand::train {
+
+// Whole volumes through the executor as inference runs them, labels on the
+// source's grid against the reference: the mean over the cases of each label's
+// Dice (1 where neither has the label).
+[[nodiscard]] Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
+                                                      const engine::Parameters& parameters,
+                                                      const infer::ModelCard& card,
+                                                      const TrainOptions& options,
+                                                      std::span<const TrainingCase* const> cases,
+                                                      const std::stop_token& stop = {},
+                                                      const ProgressFn& progress = {});
+
+}  // namespace argand::train
