@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 namespace argand::dicom {
 
@@ -232,6 +233,24 @@ Result<void> keepThisSpace(ParsedRtStruct& file,
   return {};
 }
 
+void nameMissingImages(const ParsedRtStruct& file,
+                       const SourceSeries& source,
+                       std::vector<std::string>& warnings) {
+  std::set<std::string> lacking = file.instanceUids;
+  for (const SourceSlice& slice : source.slices) {
+    lacking.erase(slice.sopInstanceUid);
+  }
+  if (source.slices.empty() || lacking.empty()) {
+    return;
+  }
+  warnings.push_back(
+      lacking.size() == file.instanceUids.size()
+          ? "The structures were drawn on another series: compare them with the images."
+          : fmt::format("The structures refer to {} image{} that this series lacks.",
+                        lacking.size(),
+                        lacking.size() > 1 ? "s" : ""));
+}
+
 }  // namespace
 
 Result<ReadRtStruct> readRtStruct(const std::filesystem::path& path,
@@ -243,6 +262,7 @@ Result<ReadRtStruct> readRtStruct(const std::filesystem::path& path,
   ARGAND_ASSIGN(ParsedRtStruct file, parseRtStruct(path));
   ReadRtStruct result{Segmentation(geometry), {}};
   ARGAND_TRY(keepThisSpace(file, path, source, result.warnings));
+  nameMissingImages(file, source, result.warnings);
   for (std::size_t n = 0; n < file.rois.size(); ++n) {
     ARGAND_TRY(checkStop(stop));
     const ParsedRoi& roi = file.rois[n];

@@ -134,7 +134,9 @@ TEST_F(RtStructReader, DropsNothingIntoASliceThatIsMissing) {
   const auto& structures = result->segmentation.structures();
   // The contour at 106 is within half of 9 mm of slice 109, but that slice is 3 mm thick.
   EXPECT_EQ(result->segmentation.boundsOf(structures[0].id).end.k, 1);
-  EXPECT_THAT(result->warnings, ElementsAre(HasSubstr("no image slice")));
+  EXPECT_THAT(
+      result->warnings,
+      ElementsAre(HasSubstr("2 images that this series lacks"), HasSubstr("no image slice")));
 }
 
 TEST_F(RtStructReader, CombinesXorContoursAndTheirCommonMisspelling) {
@@ -191,6 +193,18 @@ TEST_F(RtStructReader, RefusesAnotherFrameOfReferenceByName) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::InputRefused);
   EXPECT_THAT(refused.error().message, HasSubstr("another Frame of Reference"));
+}
+
+TEST_F(RtStructReader, FillsOnAnotherSeriesOfTheSameSpaceAndSaysSo) {
+  const Geometry fine = test::gridOf({20, 18, 10}, {0.75, 0.625, 1.5}, {-4.375, 10.6875, 99.25});
+  SourceSeries other = test::sourceOf(fine);
+  for (SourceSlice& slice : other.slices) {
+    slice.sopInstanceUid += ".9";
+  }
+  const auto result = readRtStruct(m_path, fine, other);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(result->warnings, ElementsAre(HasSubstr("another series")));
+  EXPECT_GT(result->segmentation.voxelCount(result->segmentation.structures()[0].id), 0);
 }
 
 TEST_F(RtStructReader, RefusesWhatIsNoRtStruct) {
