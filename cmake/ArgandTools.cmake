@@ -10,6 +10,7 @@ find_program(ARGAND_RUN_CLANG_TIDY run-clang-tidy-14)
 if(ARGAND_RUN_CLANG_TIDY)
   set(ARGAND_TIDY "/(app|core|models|ui|viz)/.*\\.cpp$" CACHE STRING "Which files the target tidy checks")
   add_custom_target(tidy
-    COMMAND "${ARGAND_RUN_CLANG_TIDY}" -quiet -p "${PROJECT_BINARY_DIR}" "${ARGAND_TIDY}"
+    COMMAND "${ARGAND_RUN_CLANG_TIDY}" -quiet -p "${PROJECT_BINARY_DIR}"
+            -extra-arg=-include "-extra-arg=${PROJECT_SOURCE_DIR}/cmake/tidy_source_location.h" "${ARGAND_TIDY}"
     WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}" VERBATIM)
 endif()

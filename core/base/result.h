@@ -43,7 +43,7 @@ template <typename Body>
                            Body&& body,
                            std::source_location where = std::source_location::current()) {
   using Value = std::invoke_result_t<Body>;
-  constexpr bool kIsResult = requires(Value v) {
+  constexpr bool kIsResult = requires {
     typename Value::error_type;
   };
   using Returned = typename std::

@@ -18,6 +18,7 @@ namespace {
 
 // A folder and what its files may include besides themselves; the longest prefix counts.
 const std::map<std::string, std::vector<std::string>> kLayers = {
+    {"cmake/", {}},
     {"core/base/", {}},
     {"core/volume/", {"core/base/"}},
     {"core/io/", {"core/base/", "core/volume/"}},
