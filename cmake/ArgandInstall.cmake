@@ -4,7 +4,7 @@
 function(argand_install)
   foreach(target argand argand-cli)
     if(TARGET ${target})
-      install(TARGETS ${target} RUNTIME DESTINATION bin COMPONENT runtime)
+      install(TARGETS ${target} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
     endif()
   endforeach()
   foreach(target argand_base argand_engine_run argand_engine_cuda)
@@ -20,17 +20,17 @@ function(argand_install)
   install(PROGRAMS "${cuda}/libcudart.so.13" "${cuda}/libcupti.so.13"
     DESTINATION lib/argand/nvidia/cu13/lib COMPONENT runtime)
 
-  install(DIRECTORY models/ DESTINATION share/argand/models COMPONENT models
+  install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/argand/models COMPONENT models
     FILES_MATCHING PATTERN "*.json" PATTERN "*.safetensors" PATTERN "*.md"
     PATTERN import EXCLUDE PATTERN networks EXCLUDE)
-  install(FILES README.md CHANGELOG.md DESTINATION share/doc/argand COMPONENT docs)
-  install(FILES LICENSE packaging/third_party.md DESTINATION share/doc/argand COMPONENT licenses)
+  install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/argand COMPONENT docs)
+  install(FILES LICENSE packaging/third_party.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/argand COMPONENT licenses)
   file(GLOB torch_licences "${LIBTORCH_ROOT}/../torch-*.dist-info/licenses/*")
-  install(FILES ${torch_licences} DESTINATION share/doc/argand/libtorch COMPONENT licenses)
+  install(FILES ${torch_licences} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/argand/libtorch COMPONENT licenses)
   if(ARGAND_GUI)
-    install(FILES packaging/linux/org.argand.Argand.desktop DESTINATION share/applications COMPONENT runtime)
-    install(FILES packaging/linux/org.argand.Argand.metainfo.xml DESTINATION share/metainfo COMPONENT runtime)
-    install(FILES resources/icons/argand.svg DESTINATION share/icons/hicolor/scalable/apps
+    install(FILES packaging/linux/org.argand.Argand.desktop DESTINATION ${CMAKE_INSTALL_DATADIR}/applications COMPONENT runtime)
+    install(FILES packaging/linux/org.argand.Argand.metainfo.xml DESTINATION ${CMAKE_INSTALL_DATADIR}/metainfo COMPONENT runtime)
+    install(FILES resources/icons/argand.svg DESTINATION ${CMAKE_INSTALL_DATADIR}/icons/hicolor/scalable/apps
       RENAME org.argand.Argand.svg COMPONENT runtime)
   endif()
 endfunction()
