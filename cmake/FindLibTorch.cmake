@@ -22,5 +22,10 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::torch_cpu)
           "${LIBTORCH_ROOT}/include;${LIBTORCH_ROOT}/include/torch/csrc/api/include")
     endif()
   endforeach()
-  set_property(TARGET LibTorch::torch_cpu APPEND PROPERTY INTERFACE_LINK_LIBRARIES LibTorch::c10)
+  # at::parallel_for is inline and runs on one thread unless its caller is compiled
+  # with OpenMP; the runtime must be the one that LibTorch brings, not a second.
+  file(GLOB LIBTORCH_GOMP "${LIBTORCH_ROOT}/lib/libgomp*.so*")
+  set_target_properties(LibTorch::torch_cpu PROPERTIES
+    INTERFACE_COMPILE_OPTIONS "$<$<COMPILE_LANGUAGE:CXX>:-fopenmp>"
+    INTERFACE_LINK_LIBRARIES "LibTorch::c10;${LIBTORCH_GOMP}")
 endif()
