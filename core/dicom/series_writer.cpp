@@ -155,6 +155,7 @@ void SeriesWriter::putSeries(DcmDataset& dataset) {
   put(dataset, DCM_SeriesNumber, std::string("1"));
   put(dataset, DCM_SeriesDescription, m_description);
   put(dataset, DCM_PatientPosition, std::string());
+  put(dataset, DCM_Laterality, std::string());
   put(dataset, DCM_FrameOfReferenceUID, m_frameOfReferenceUid);
   put(dataset, DCM_PositionReferenceIndicator, std::string());
   put(dataset, DCM_Manufacturer, std::string("Argand"));
