@@ -103,6 +103,10 @@ Speed assumedSpeed(const DeviceSpec& device, DType dtype) {
   return {flops * device.threads, kBytesPerCore * device.threads};
 }
 
+std::int64_t momentPieces(const Extent& size) {
+  return (size.h * size.w + kMomentVoxels - 1) / kMomentVoxels;
+}
+
 bool runsDirectly(const Step& step, const Graph& graph, DType dtype) {
   const Node& node = graph.node(step.node);
   return dtype != DType::Float32 ||
@@ -131,6 +135,7 @@ StepBytes stepBytes(const Step& step,
   }
   if (!step.norms.empty()) {
     bytes.output += rows.count() * out.channels * kStatisticsBytes;
+    bytes.scratch += chunk * momentPieces(out.size) * out.channels * kStatisticsBytes;
   }
   if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
     const Shape& in = shapes[static_cast<std::size_t>(node.inputs[0])];

@@ -40,8 +40,13 @@ struct Speed {
 
 [[nodiscard]] Speed assumedSpeed(const DeviceSpec& device, DType dtype);
 
-// Row statistics of a norm: count is known, mean and sum of squares kept as double.
+// Statistics of a norm: mean and squared deviations per row and channel, each
+// joined from pieces of so many voxels.
 inline constexpr std::int64_t kStatisticsBytes = 2 * sizeof(double);
+inline constexpr std::int64_t kMomentVoxels = 4096;
+
+// Pieces of one row.
+[[nodiscard]] std::int64_t momentPieces(const Extent& size);
 
 // Bytes that one device holds for one step while it computes `rows` of its
 // output, beside what is stored already.

@@ -1,48 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace argand::engine {
 
-// Counts the bytes that live on one device. While a LedgerScope is on a
-// thread, every allocation of Torch on it (tensors, oneDNN's scratchpads) is
-// charged here, and given back when freed, on whatever thread that is.
+// Counts the bytes that live on one device and holds its arena. While a
+// LedgerScope is on a thread, every allocation of Torch on it (tensors,
+// oneDNN's copies and scratchpads) is charged here, and given back when freed,
+// on whatever thread and however late that is.
+//
+// Freed blocks are kept for the next allocation of the same size, but only as
+// long as what lives and what is kept together stay below the peak: the
+// process never holds more than the ledger has shown.
 class Ledger {
  public:
   Ledger(std::string device, std::int64_t budgetBytes);
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
 
   // Throws std::runtime_error where the budget would be exceeded.
   void charge(std::int64_t bytes);
   void release(std::int64_t bytes);
 
-  [[nodiscard]] std::int64_t liveBytes() const { return m_live.load(); }
+  [[nodiscard]] std::int64_t liveBytes() const;
+  [[nodiscard]] std::int64_t peakBytes() const;
 
-  [[nodiscard]] std::int64_t peakBytes() const { return m_peak.load(); }
+  // The peak starts again at what lives now; blocks that are kept are given back.
+  void reset();
 
-  // The peak starts again at what lives now.
-  void resetPeak();
+  struct Core;
 
  private:
-  std::string m_device;
-  std::int64_t m_budgetBytes;
-  std::atomic<std::int64_t> m_live{0};
-  std::atomic<std::int64_t> m_peak{0};
+  friend class LedgerScope;
+  std::shared_ptr<Core> m_core;
 };
 
 // Charges allocations of this thread to `ledger` until the end of the scope.
-// The ledger must outlive everything allocated in it.
 class LedgerScope {
  public:
-  explicit LedgerScope(Ledger& ledger);
+  explicit LedgerScope(const Ledger& ledger);
   ~LedgerScope();
   LedgerScope(const LedgerScope&) = delete;
   LedgerScope& operator=(const LedgerScope&) = delete;
 
  private:
-  Ledger* m_previous;
+  std::shared_ptr<Ledger::Core> m_previous;
 };
 
 }  // namespace argand::engine

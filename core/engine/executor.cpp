@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/executor.h"
+
+#include "core/engine/ledger.h"
+#include "core/engine/step_runner.h"
+#include "core/engine/worker_group.h"
+
+#include <ATen/Parallel.h>
+#include <c10/core/InferenceMode.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <mutex>
+
+namespace argand::engine {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Adds up what all workers have done and tells it at most 20 times a second.
+class ProgressMeter {
+ public:
+  ProgressMeter(const ProgressFn& progress, double total, std::size_t steps)
+      : m_progress(progress), m_total(std::max(1.0, total)), m_steps(steps) {}
+
+  void add(StepId step, double flops) {
+    const std::lock_guard lock(m_mutex);
+    m_done += flops;
+    if (m_progress && (!m_told || Clock::now() - *m_told >= std::chrono::milliseconds(50))) {
+      m_told = Clock::now();
+      report(m_progress,
+             "Network",
+             std::min(1.0, m_done / m_total),
+             fmt::format("layer {} of {}", step + 1, m_steps));
+    }
+  }
+
+ private:
+  const ProgressFn& m_progress;
+  const double m_total;
+  const std::size_t m_steps;
+  std::mutex m_mutex;
+  double m_done = 0.0;
+  std::optional<Clock::time_point> m_told;
+};
+
+}  // namespace
+
+InputProvider inputFrom(std::span<const float> voxels, const Shape& shape) {
+  return [voxels, shape](const RowRange& rows, std::span<float> to) -> Result<void> {
+    const std::int64_t plane = shape.size.h * shape.size.w;
+    for (std::int64_t c = 0; c < shape.channels; ++c) {
+      const float* from = voxels.data() + (c * shape.size.d + rows.begin) * plane;
+      float* channel = to.data() + c;
+      for (std::int64_t v = 0; v < rows.count() * plane; ++v) {
+        channel[v * shape.channels] = from[v];
+      }
+    }
+    return {};
+  };
+}
+
+struct Executor::State {
+  Graph graph;
+  Program program;
+  std::vector<Shape> shapes;
+  Plan plan;
+  Parameters parameters;
+  std::vector<std::unique_ptr<Ledger>> ledgers;  // per device
+  std::vector<DeviceWeights> weights;
+
+  Result<void> work(RunContext& context, WorkerGroup& group, int device, double& busySeconds);
+};
+
+Executor::Executor(std::unique_ptr<State> state) : m_state(std::move(state)) {}
+
+Executor::~Executor() = default;
+Executor::Executor(Executor&&) noexcept = default;
+Executor& Executor::operator=(Executor&&) noexcept = default;
+
+const Graph& Executor::graph() const {
+  return m_state->graph;
+}
+
+const Plan& Executor::plan() const {
+  return m_state->plan;
+}
+
+Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Plan plan) {
+  ARGAND_TRY(validate(plan, graph));
+  if (plan.training || plan.input.samples != 1) {
+    return fail(ErrorCode::Usage, "This plan is for training; inference needs one of its own.");
+  }
+  for (const DevicePlan& device : plan.devices) {
+    if (device.predictedPeakBytes > device.device.budgetBytes) {
+      return fail(ErrorCode::NoPlan,
+                  fmt::format("The plan needs {} on {}, which has {}.",
+                              formatBytes(device.predictedPeakBytes),
+                              device.device.name,
+                              formatBytes(device.device.budgetBytes)));
+    }
+  }
+  auto state = std::make_unique<State>();
+  state->program = lowered(graph);
+  ARGAND_ASSIGN(state->shapes, graph.shapes(plan.input));
+  state->graph = std::move(graph);
+  state->plan = std::move(plan);
+  state->parameters = parameters;
+  ARGAND_TRY(guarded(ErrorCode::Internal, "placing the weights on the devices", [&] {
+    const c10::InferenceMode noGradients;
+    for (std::size_t n = 0; n < state->plan.devices.size(); ++n) {
+      const DeviceSpec& device = state->plan.devices[n].device;
+      state->ledgers.push_back(std::make_unique<Ledger>(device.name, device.budgetBytes));
+      const LedgerScope scope(*state->ledgers.back());
+      state->weights.push_back(weightsFor(
+          state->graph, state->program, state->plan, state->parameters, static_cast<int>(n)));
+    }
+  }));
+  return Executor(std::move(state));
+}
+
+Result<void> Executor::State::work(RunContext& context,
+                                   WorkerGroup& group,
+                                   int device,
+                                   double& busySeconds) {
+  const auto n = static_cast<std::size_t>(device);
+  at::set_num_threads(plan.devices[n].device.threads);
+  const c10::InferenceMode noGradients;
+  const LedgerScope scope(*ledgers[n]);
+  const std::unique_ptr<StepRunner> runner =
+      makeStepRunner(context, weights[n], device, *ledgers[n]);
+  for (StepId id = 0; id < static_cast<StepId>(program.steps.size()); ++id) {
+    const auto start = Clock::now();
+    ARGAND_TRY(runner->run(id));
+    busySeconds += secondsSince(start);
+    if (!group.arrive()) {
+      return {};  // another worker failed and has said why
+    }
+    runner->release(id);
+  }
+  return {};
+}
+
+Result<RunReport> Executor::run(const InputProvider& input,
+                                const OutputConsumer& output,
+                                std::stop_token stop,
+                                const ProgressFn& progress) {
+  State& state = *m_state;
+  const auto devices = state.plan.devices.size();
+  const auto start = Clock::now();
+  double flops = 0.0;
+  for (const Step& step : state.program.steps) {
+    flops +=
+        static_cast<double>(costOf(state.graph, step.node, state.shapes, state.plan.dtype).flops);
+  }
+  ProgressMeter meter(progress, flops, state.program.steps.size());
+  const std::unique_ptr<Transport> transport = hostTransport(static_cast<int>(devices));
+  for (const auto& ledger : state.ledgers) {
+    ledger->reset();
+  }
+  RunReport report;
+  report.devices.resize(devices);
+  Result<void> done;
+  {
+    RunContext context{state.graph,
+                       state.program,
+                       state.shapes,
+                       state.plan,
+                       state.parameters,
+                       input,
+                       output,
+                       *transport,
+                       stop,
+                       {},
+                       [&](StepId id, double worked) { meter.add(id, worked); }};
+    for (std::size_t n = 0; n < state.program.steps.size(); ++n) {
+      const Shape& shape = state.shapes[static_cast<std::size_t>(state.program.steps[n].node)];
+      SlabTensor activation{shape.size, shape.channels, {}};
+      for (std::size_t device = 0; device < devices; ++device) {
+        activation.slabs.push_back({state.plan.steps[n].rows(static_cast<int>(device)), {}, {}});
+      }
+      context.activations.push_back(std::move(activation));
+    }
+    WorkerGroup group(static_cast<int>(devices));
+    done = group.run([&](int device) {
+      return state.work(
+          context, group, device, report.devices[static_cast<std::size_t>(device)].busySeconds);
+    });
+  }
+  for (std::size_t n = 0; n < devices; ++n) {
+    DeviceReport& device = report.devices[n];
+    device.name = state.plan.devices[n].device.name;
+    device.budgetBytes = state.plan.devices[n].device.budgetBytes;
+    device.predictedPeakBytes = state.plan.devices[n].predictedPeakBytes;
+    device.peakBytes = state.ledgers[n]->peakBytes();
+    device.receivedBytes = transport->receivedBytes(static_cast<int>(n));
+    state.ledgers[n]->reset();
+  }
+  ARGAND_TRY(done);
+  report.seconds = secondsSince(start);
+  return report;
+}
+
+}  // namespace argand::engine
