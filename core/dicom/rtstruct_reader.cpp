@@ -144,20 +144,30 @@ std::vector<std::uint8_t> maskOf(const RingsBySlice& slices, const Box& box, Fil
   return mask;
 }
 
+// Slice by slice, because structures that overlap mostly do so soon.
+bool isFree(const LabelLayer& layer, const Box& box, const std::vector<std::uint8_t>& mask) {
+  const auto perSlice = static_cast<std::size_t>(box.size().i * box.size().j);
+  std::vector<LabelValue> taken(perSlice);
+  auto wanted = mask.begin();
+  for (Box slice = box; slice.begin.k < box.end.k; ++slice.begin.k) {
+    slice.end.k = slice.begin.k + 1;
+    layer.read(slice, taken);
+    for (const LabelValue value : taken) {
+      if (*wanted++ != 0 && value != 0) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 // The first layer where none of the mask's voxels is taken.
 int freeLayer(const Segmentation& segmentation,
               const Box& box,
               const std::vector<std::uint8_t>& mask) {
   int layer = 0;
-  for (; layer < segmentation.layerCount(); ++layer) {
-    const auto taken = segmentation.layer(layer).read(box);
-    bool clear = true;
-    for (std::size_t n = 0; clear && n < mask.size(); ++n) {
-      clear = mask[n] == 0 || taken[n] == 0;
-    }
-    if (clear) {
-      break;
-    }
+  while (layer < segmentation.layerCount() && !isFree(segmentation.layer(layer), box, mask)) {
+    ++layer;
   }
   return layer;
 }
