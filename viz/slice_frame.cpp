@@ -187,6 +187,9 @@ SliceCamera fitted(const SliceFrame& frame, int width, int height) {
                      0.5 * (extent.minimum.y + extent.maximum.y)};
   camera.mmPerPixel = std::max((extent.maximum.x - extent.minimum.x) / camera.width,
                                (extent.maximum.y - extent.minimum.y) / camera.height);
+  if (camera.mmPerPixel <= 0.0) {
+    camera.mmPerPixel = 1.0;  // a grid without voxels
+  }
   return camera;
 }
 
