@@ -35,9 +35,9 @@ struct ContourOptions {
 };
 
 // The rings that fill, at pixel centres, to exactly `mask` (rows of `width`,
-// non-zero is inside). 4-connected foreground. See docs/user-guide for the
-// choice (marching squares at 0.5 on the mask padded by one pixel; Lorensen &
-// Cline 1987, with a fixed saddle rule).
+// non-zero is inside). 4-connected foreground. docs/rtstruct.md says why so:
+// marching squares at 0.5 on the mask padded by one pixel (Lorensen & Cline
+// 1987) with a fixed saddle rule.
 [[nodiscard]] std::vector<Ring> contoursOf(std::span<const std::uint8_t> mask,
                                            std::int64_t width,
                                            std::int64_t height,

@@ -150,7 +150,7 @@ TEST(RtStruct, ReadsBackOnPixelsOfAFifthAndOfATwentiethOfAMillimetre) {
   }
 }
 
-TEST(RtStruct, FollowsTheAcquiredSlicesWhereTheyAreUnevenOrRunDown) {
+TEST(RtStruct, FollowsTheAcquiredSlicesWhereTheyAreUnevenTiltedOrRunDown) {
   Geometry geometry = smallGrid();
   const Vec3 normal = geometry.sliceNormal();
   double height = 0.0;
@@ -159,6 +159,10 @@ TEST(RtStruct, FollowsTheAcquiredSlicesWhereTheyAreUnevenOrRunDown) {
     height += k % 3 == 1 ? 5.0 : 2.5;
   }
   expectRoundTrip(geometry, sourceOf(geometry));
+
+  Geometry tilted = smallGrid();
+  tilted.lpsFromIndex.setColumn(2, {0.0, 0.62, 2.5});  // the gantry leans by 14 degrees
+  expectRoundTrip(tilted, sourceOf(tilted));
 
   Geometry down = smallGrid();
   down.lpsFromIndex.setColumn(2, down.lpsFromIndex.column(2) * -1.0);
