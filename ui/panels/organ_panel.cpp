@@ -7,6 +7,7 @@
 #include "ui/style/style.h"
 
 #include <QColorDialog>
+#include <QEvent>
 #include <QHBoxLayout>
 #include <QHeaderView>
 #include <QLabel>
@@ -97,6 +98,10 @@ void OrganPanel::buildTable() {
   header->resizeSection(OrganListModel::Eye, 34);
   header->resizeSection(OrganListModel::VolumeMl, 72);
   header->resizeSection(OrganListModel::State, 104);
+  m_table->viewport()->installEventFilter(this);
+  connect(m_table, &QTableView::entered, this, [this](const QModelIndex& index) {
+    emit hovered(index.data(OrganListModel::IdRole).toUInt());
+  });
   connect(m_table, &QTableView::clicked, this, &OrganPanel::clicked);
   connect(m_table, &QTableView::customContextMenuRequested, this, &OrganPanel::contextMenu);
 }
@@ -134,6 +139,13 @@ void OrganPanel::buildButtons() {
   connect(m_reviewed, &QToolButton::clicked, this, [this](bool on) {
     setReview(on ? ReviewState::Completed : ReviewState::NotStarted);
   });
+}
+
+bool OrganPanel::eventFilter(QObject* watched, QEvent* event) {
+  if (watched == m_table->viewport() && event->type() == QEvent::Leave) {
+    emit hovered(0);
+  }
+  return QWidget::eventFilter(watched, event);
 }
 
 void OrganPanel::refresh() {

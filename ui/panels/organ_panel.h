@@ -30,6 +30,13 @@ class OrganPanel : public QWidget {
   void chooseColour();
   void renameActive();
 
+ signals:
+  // The organ under the mouse; 0: none.
+  void hovered(argand::StructureId id);
+
+ protected:
+  bool eventFilter(QObject* watched, QEvent* event) override;
+
  private:
   void buildTable();
   void buildButtons();

@@ -6,6 +6,7 @@
 
 #include <QImage>
 #include <QLabel>
+#include <QMenu>
 #include <QPainter>
 #include <QPainterPath>
 #include <QStyledItemDelegate>
@@ -150,7 +151,27 @@ StudyPanel::StudyPanel(StudyModel& studies, QWidget* parent)
       emit showRequested(key);
     }
   });
+  m_tree->setContextMenuPolicy(Qt::CustomContextMenu);
+  connect(m_tree, &QTreeView::customContextMenuRequested, this, &StudyPanel::contextMenu);
   refresh();
+}
+
+void StudyPanel::contextMenu(const QPoint& position) {
+  const QModelIndex index = m_tree->indexAt(position);
+  const QString key = index.data(StudyModel::KeyRole).toString();
+  const study::Entry* entry = m_studies.entry(key);
+  if (entry == nullptr) {
+    return;
+  }
+  auto* menu = new QMenu(this);
+  menu->setAttribute(Qt::WA_DeleteOnClose);
+  menu->addAction(tr("Show"), this, [this, key] { emit showRequested(key); });
+  if (!entry->series) {
+    menu->addAction(tr("Put onto the shown study as structures"), this, [this, key] {
+      emit structuresRequested(key);
+    });
+  }
+  menu->popup(m_tree->viewport()->mapToGlobal(position));
 }
 
 void StudyPanel::refresh() {

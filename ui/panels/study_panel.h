@@ -4,6 +4,7 @@
 #include <QWidget>
 
 class QLabel;
+class QPoint;
 class QTreeView;
 
 namespace argand::ui {
@@ -20,9 +21,12 @@ class StudyPanel : public QWidget {
 
  signals:
   void showRequested(const QString& key);
+  // An image file that the person says is a label map.
+  void structuresRequested(const QString& key);
 
  private:
   void refresh();
+  void contextMenu(const QPoint& position);
 
   StudyModel& m_studies;
   QTreeView* m_tree;

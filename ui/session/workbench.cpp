@@ -8,6 +8,8 @@
 #include <QFileInfo>
 #include <QLocale>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 namespace argand::ui {
@@ -73,28 +75,31 @@ Workbench::Workbench(Session& session, StudyModel& studies, const infer::ModelSo
 Workbench::~Workbench() = default;
 
 template <typename Task, typename Done>
-void Workbench::run(const QString& title, Task task, Done done) {
-  const bool started = m_jobs.start(
-      title, std::move(task), [this, title, done = std::move(done)](auto result) mutable {
-        if (result) {
-          done(std::move(*result));
-        } else {
-          fail(title, result.error());
-        }
-      });
+void Workbench::run(const QString& title, Task task, Done done, FailureSignal onFailure) {
+  const bool started =
+      m_jobs.start(title,
+                   std::move(task),
+                   [this, title, onFailure, done = std::move(done)](auto result) mutable {
+                     if (result) {
+                       done(std::move(*result));
+                     } else {
+                       fail(title, result.error(), onFailure);
+                     }
+                   });
   if (!started) {
     m_session.say(
         tr("%1 is still running. Wait for it, or cancel it with Esc.").arg(m_jobs.title()));
   }
 }
 
-void Workbench::fail(const QString& title, const Error& error) {
+void Workbench::fail(const QString& title, const Error& error, FailureSignal onFailure) {
   if (error.code == ErrorCode::Cancelled) {
     m_session.say(tr("%1: cancelled.").arg(title));
+    emit stopped();
     return;
   }
   log::warning("{} failed.", title.toStdString());
-  emit failed(title, text(error.message));
+  emit(this->*onFailure)(title, text(error.message));
 }
 
 void Workbench::open(const QString& path) {
@@ -123,14 +128,17 @@ void Workbench::found(const QString& path, study::Found found) {
   if (!refused.isEmpty()) {
     emit warned(tr("Some files were left out"), refused);
   }
-  std::int64_t most = -1;
+  // A series before a file, as a label map lies beside its images as a file often.
+  std::pair<bool, std::int64_t> best{false, -1};
   QString chosen = keys.front();
   for (const QString& key : keys) {
     const study::Entry* entry = m_studies.entry(key);
-    const bool image = entry->kind == dicom::ObjectKind::Image && entry->geometry;
-    if (image && entry->geometry->size.voxels() > most) {
-      most = entry->geometry->size.voxels();
-      chosen = key;
+    if (entry->kind == dicom::ObjectKind::Image && entry->geometry) {
+      const std::pair rank{entry->series.has_value(), entry->geometry->size.voxels()};
+      if (rank > best) {
+        best = rank;
+        chosen = key;
+      }
     }
   }
   show(chosen);
@@ -246,7 +254,9 @@ void Workbench::loaded(Loaded loaded) {
   if (!loaded.labels) {
     return;
   }
-  if (merge(loaded.labels->segmentation, tr("Structures of %1").arg(loaded.labelsName))) {
+  if (merge(loaded.labels->segmentation,
+            tr("Structures of %1").arg(loaded.labelsName),
+            &Workbench::failed)) {
     m_session.say(
         tr("%1 structures were added.").arg(loaded.labels->segmentation.structures().size()));
   }
@@ -259,7 +269,7 @@ void Workbench::loaded(Loaded loaded) {
   }
 }
 
-bool Workbench::merge(const Segmentation& result, const QString& title) {
+bool Workbench::merge(const Segmentation& result, const QString& title, FailureSignal onFailure) {
   auto plan = edit::mergeResult(m_session.segmentation(), result);
   if (plan && !plan->kept.empty() && m_question) {
     QStringList kept;
@@ -275,12 +285,12 @@ bool Workbench::merge(const Segmentation& result, const QString& title) {
     }
   }
   if (!plan) {
-    fail(title, plan.error());
+    fail(title, plan.error(), onFailure);
     return false;
   }
   plan->edit.title = title.toStdString();
   if (const auto applied = m_session.apply(std::move(plan->edit)); !applied) {
-    fail(title, applied.error());
+    fail(title, applied.error(), onFailure);
     return false;
   }
   return true;
@@ -297,11 +307,17 @@ void Workbench::segment(infer::SegmentRequest request) {
                                            const ProgressFn& progress) {
         return infer::segment(request, m_models, stop, progress);
       },
-      [this](infer::SegmentResult result) {
-        if (merge(result.segmentation, tr("Segment with %1").arg(text(result.card.name)))) {
+      [this](const infer::SegmentResult& result) {
+        if (merge(result.segmentation,
+                  tr("Segment with %1").arg(text(result.card.name)),
+                  &Workbench::segmentFailed)) {
+          if (!result.plan.overrides.empty()) {
+            m_remarks[m_session.key()] = fmt::format("{}", fmt::join(result.plan.overrides, " "));
+          }
           emit segmented(summaryOf(result));
         }
-      });
+      },
+      &Workbench::segmentFailed);
 }
 
 void Workbench::exportRtStruct(const QString& path,
@@ -311,9 +327,13 @@ void Workbench::exportRtStruct(const QString& path,
   if (!volume) {
     return;
   }
+  dicom::RtStructOptions remarked = options;
+  if (const auto remark = m_remarks.find(m_session.key()); remark != m_remarks.end()) {
+    remarked.remark = remark->second;
+  }
   run(
       tr("Exporting RTSTRUCT"),
-      [file = fileOf(path), snapshot = m_session.segmentation(), volume, options, only](
+      [file = fileOf(path), snapshot = m_session.segmentation(), volume, options = remarked, only](
           const std::stop_token& stop,
           const ProgressFn& progress) -> Result<dicom::WrittenRtStruct> {
         if (!volume->source) {
@@ -335,7 +355,8 @@ void Workbench::exportRtStruct(const QString& path,
           }
           emit warned(tr("The RTSTRUCT was written"), warnings);
         }
-      });
+      },
+      &Workbench::exportFailed);
 }
 
 void Workbench::exportLabels(const QString& path, const std::vector<StructureId>& only) {
@@ -353,7 +374,8 @@ void Workbench::exportLabels(const QString& path, const std::vector<StructureId>
                       files.size() == 1
                           ? tr("One label map.")
                           : tr("%1 label maps, because structures overlap.").arg(files.size()));
-      });
+      },
+      &Workbench::exportFailed);
 }
 
 }  // namespace argand::ui

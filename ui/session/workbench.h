@@ -11,6 +11,8 @@
 #include <QStringList>
 
 #include <functional>
+#include <map>
+#include <string>
 
 namespace argand::ui {
 
@@ -60,8 +62,12 @@ class Workbench : public QObject {
   // A result is in the session; `summary` says where it ran and how long it took.
   void segmented(const QString& summary);
   void exported(const QString& path, const QString& summary);
-  // Never sent for what the person cancelled.
+  // What went wrong while opening; the other two are said in their dialogs. Never
+  // sent for what the person cancelled: stopped() is.
   void failed(const QString& title, const QString& message);
+  void segmentFailed(const QString& title, const QString& message);
+  void exportFailed(const QString& title, const QString& message);
+  void stopped();
   void warned(const QString& title, const QStringList& sentences);
 
  private:
@@ -72,19 +78,29 @@ class Workbench : public QObject {
     QString labelsName;
   };
 
+  using FailureSignal = void (Workbench::*)(const QString&, const QString&);
+
   template <typename Task, typename Done>
-  void run(const QString& title, Task task, Done done);
+  void run(const QString& title,
+           Task task,
+           Done done,
+           FailureSignal onFailure = &Workbench::failed);
   void found(const QString& path, study::Found found);
   void showImage(const QString& key, const study::Entry& entry);
   void showStructures(const study::Entry& entry);
   void loaded(Loaded loaded);
-  [[nodiscard]] bool merge(const Segmentation& result, const QString& title);
-  void fail(const QString& title, const Error& error);
+  [[nodiscard]] bool merge(const Segmentation& result,
+                           const QString& title,
+                           FailureSignal onFailure);
+  void fail(const QString& title, const Error& error, FailureSignal onFailure);
 
   Session& m_session;
   StudyModel& m_studies;
   const infer::ModelSource& m_models;
   OverwriteQuestion m_question;
+  // What a forced segmentation overrode, by the key of its volume: it goes into
+  // what is exported.
+  std::map<QString, std::string> m_remarks;
   JobRunner m_jobs;
 };
 

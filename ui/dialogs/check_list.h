@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/volume/segmentation.h"
+
+#include <QWidget>
+
+#include <vector>
+
+class QListWidget;
+class QCheckBox;
+
+namespace argand::ui {
+
+// Structures with a tick each, and one tick for all of them.
+class CheckList : public QWidget {
+  Q_OBJECT
+
+ public:
+  struct Item {
+    QString text;
+    Color color;
+    bool checked = true;
+  };
+
+  explicit CheckList(QWidget* parent = nullptr);
+
+  void setItems(const std::vector<Item>& items);
+  [[nodiscard]] std::vector<int> checkedRows() const;
+  [[nodiscard]] bool allChecked() const;
+
+ signals:
+  void changed();
+
+ private:
+  void showAll();
+
+  QCheckBox* m_all;
+  QListWidget* m_list;
+};
+
+}  // namespace argand::ui

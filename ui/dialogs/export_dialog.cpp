@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/dialogs/export_dialog.h"
+
+#include "ui/dialogs/check_list.h"
+#include "ui/dialogs/file_dialog.h"
+#include "ui/session/session.h"
+#include "ui/session/workbench.h"
+#include "ui/style/style.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QDir>
+#include <QFileInfo>
+#include <QGridLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QVBoxLayout>
+
+namespace argand::ui {
+namespace {
+
+const QString kFolderSetting = QStringLiteral("folders/export");
+
+QString endingOf(int format) {
+  static const QStringList kEndings{QStringLiteral(".dcm"),
+                                    QStringLiteral(".nii.gz"),
+                                    QStringLiteral(".nrrd"),
+                                    QStringLiteral(".mha")};
+  return kEndings[format];
+}
+
+}  // namespace
+
+ExportDialog::ExportDialog(Session& session, Workbench& workbench, QWidget* parent)
+    : QDialog(parent), m_session(session), m_workbench(workbench) {
+  setObjectName(QStringLiteral("exportDialog"));
+  setWindowTitle(tr("Export"));
+  resize(560, 560);
+  m_format = new QComboBox(this);
+  m_format->setObjectName(QStringLiteral("formatBox"));
+  m_format->addItems({tr("RTSTRUCT (DICOM contours)"),
+                      tr("NIfTI label map"),
+                      tr("NRRD label map"),
+                      tr("MetaImage label map")});
+  m_structures = new CheckList(this);
+  m_labelText = roleLabel(tr("Label"), "section", this);
+  m_label = new QLineEdit(QStringLiteral("ARGAND"), this);
+  m_label->setObjectName(QStringLiteral("setLabel"));
+  m_label->setMaxLength(16);  // Structure Set Label is an SH (PS3.5 6.2)
+  m_label->setToolTip(
+      tr("The name of the structure set in the planning system, up to 16 characters"));
+  m_invent = new QCheckBox(tr("Invent a Frame of Reference or UIDs that the source lacks"), this);
+  m_invent->setObjectName(QStringLiteral("inventBox"));
+  m_invent->setToolTip(
+      tr("A planning system will not find the images by invented UIDs. It is said in the "
+         "series description."));
+  m_path = new QLineEdit(this);
+  m_path->setObjectName(QStringLiteral("exportPath"));
+  m_browse = new QPushButton(tr("Browse..."), this);
+  m_browse->setObjectName(QStringLiteral("exportBrowse"));
+  m_message = roleLabel({}, "good", this);
+  m_message->setObjectName(QStringLiteral("exportMessage"));
+  m_message->hide();
+  m_start = new QPushButton(tr("Export"), this);
+  m_start->setObjectName(QStringLiteral("exportStart"));
+  m_start->setDefault(true);
+  m_close = new QPushButton(tr("Close"), this);
+  m_close->setObjectName(QStringLiteral("exportClose"));
+
+  auto* form = new QGridLayout;
+  form->setHorizontalSpacing(14);
+  form->setVerticalSpacing(10);
+  form->addWidget(roleLabel(tr("Format"), "section", this), 0, 0);
+  form->addWidget(m_format, 0, 1);
+  form->addWidget(m_labelText, 1, 0);
+  form->addWidget(m_label, 1, 1);
+  form->addWidget(m_invent, 2, 1);
+  form->addWidget(roleLabel(tr("Organs"), "section", this), 3, 0, Qt::AlignTop);
+  form->addWidget(m_structures, 3, 1);
+  form->addWidget(roleLabel(tr("File"), "section", this), 4, 0);
+  auto* file = new QHBoxLayout;
+  file->addWidget(m_path, 1);
+  file->addWidget(m_browse);
+  form->addLayout(file, 4, 1);
+  form->setColumnStretch(1, 1);
+  form->setRowStretch(3, 1);
+  auto* buttons = new QHBoxLayout;
+  buttons->addStretch(1);
+  buttons->addWidget(m_close);
+  buttons->addWidget(m_start);
+  auto* layout = new QVBoxLayout(this);
+  layout->setContentsMargins(18, 16, 18, 16);
+  layout->setSpacing(14);
+  layout->addLayout(form, 1);
+  layout->addWidget(m_message);
+  layout->addLayout(buttons);
+
+  connect(m_format, &QComboBox::currentIndexChanged, this, &ExportDialog::showFormat);
+  connect(m_browse, &QPushButton::clicked, this, &ExportDialog::browse);
+  connect(m_start, &QPushButton::clicked, this, &ExportDialog::start);
+  connect(m_close, &QPushButton::clicked, this, &QDialog::reject);
+  connect(m_structures, &CheckList::changed, this, [this] { setRunning(m_running); });
+  connect(m_path, &QLineEdit::textChanged, this, [this] { setRunning(m_running); });
+  connect(&session, &Session::volumeChanged, this, [this] { refresh(); });
+  connect(&session, &Session::structuresChanged, this, [this] {
+    if (!m_running) {
+      refresh();
+    }
+  });
+  connect(
+      &workbench, &Workbench::exported, this, [this](const QString& path, const QString& summary) {
+        setRunning(false);
+        setRoleText(*m_message,
+                    tr("%1 was written. %2").arg(QDir::toNativeSeparators(path), summary),
+                    "good");
+      });
+  connect(&workbench, &Workbench::exportFailed, this, [this](const QString&, const QString& why) {
+    setRunning(false);
+    setRoleText(*m_message, why, "error");
+  });
+  connect(&workbench, &Workbench::stopped, this, [this] { setRunning(false); });
+}
+
+ExportDialog::Format ExportDialog::format() const {
+  return static_cast<Format>(m_format->currentIndex());
+}
+
+void ExportDialog::refresh() {
+  m_ids.clear();
+  std::vector<CheckList::Item> items;
+  for (const Structure& structure : m_session.segmentation().structures()) {
+    m_ids.push_back(structure.id);
+    items.push_back({QString::fromStdString(structure.name), structure.color, true});
+  }
+  m_structures->setItems(items);
+  // A study without DICOM behind it has nothing an RTSTRUCT could refer to.
+  const auto& volume = m_session.volume();
+  if (!m_running && volume && !volume->source && format() == RtStruct) {
+    m_format->setCurrentIndex(Nifti);
+  }
+  m_invent->setVisible(format() == RtStruct && volume && volume->source &&
+                       volume->source->frameOfReferenceUid.empty());
+  setRoleText(*m_message, {}, "good");
+  showFormat();
+}
+
+void ExportDialog::showFormat() {
+  const bool rtStruct = format() == RtStruct;
+  m_label->setVisible(rtStruct);
+  m_labelText->setVisible(rtStruct);
+  const auto& volume = m_session.volume();
+  m_invent->setVisible(rtStruct && volume && volume->source &&
+                       volume->source->frameOfReferenceUid.empty());
+  suggestName();
+}
+
+void ExportDialog::suggestName() {
+  const QFileInfo present(m_path->text());
+  QString folder = QSettings().value(kFolderSetting, QDir::homePath()).toString();
+  QString base = format() == RtStruct ? QStringLiteral("rtstruct") : QStringLiteral("labels");
+  if (!m_path->text().isEmpty()) {
+    folder = present.path();
+    const QString name = present.baseName();
+    if (name != QStringLiteral("rtstruct") && name != QStringLiteral("labels")) {
+      base = name;
+    }
+  }
+  m_path->setText(QDir(folder).filePath(base + endingOf(m_format->currentIndex())));
+  setRunning(m_running);
+}
+
+void ExportDialog::browse() {
+  const QString ending = endingOf(m_format->currentIndex());
+  const QString name = file_dialog::saveFile(this,
+                                             tr("Export"),
+                                             QFileInfo(m_path->text()).fileName(),
+                                             QStringLiteral("*%1").arg(ending),
+                                             QStringLiteral("export"));
+  if (!name.isEmpty()) {
+    m_path->setText(name.endsWith(ending) ? name : name + ending);
+  }
+}
+
+void ExportDialog::start() {
+  std::vector<StructureId> only;
+  for (const int row : m_structures->checkedRows()) {
+    only.push_back(m_ids[std::size_t(row)]);
+  }
+  if (only.empty() || m_path->text().isEmpty() || m_workbench.jobs().busy()) {
+    return;
+  }
+  QSettings().setValue(kFolderSetting, QFileInfo(m_path->text()).absolutePath());
+  setRoleText(*m_message, {}, "good");
+  setRunning(true);
+  if (format() == RtStruct) {
+    dicom::RtStructOptions options;
+    options.label = m_label->text().trimmed().toStdString();
+    options.inventUids = m_invent->isVisible() && m_invent->isChecked();
+    m_workbench.exportRtStruct(m_path->text(), options, only);
+  } else {
+    m_workbench.exportLabels(m_path->text(), only);
+  }
+}
+
+void ExportDialog::setRunning(bool running) {
+  m_running = running;
+  m_start->setText(running ? tr("Exporting...") : tr("Export"));
+  m_start->setEnabled(!running && !m_structures->checkedRows().empty() &&
+                      !m_path->text().isEmpty());
+}
+
+}  // namespace argand::ui
