@@ -201,14 +201,14 @@ class Parser {
     }
     roi->interpretedType = textOf(item, DCM_RTROIInterpretedType);
     forEachItem(item, DCM_RTROIIdentificationCodeSequence, [&](DcmItem& code) {
-      Code concept_{textOf(code, DCM_CodingSchemeDesignator),
-                    textOf(code, DCM_CodeValue),
-                    utf8Of(code, DCM_CodeMeaning)};
-      if (concept_.value.empty()) {
-        concept_.value = textOf(code, DCM_LongCodeValue);
+      Code read{textOf(code, DCM_CodingSchemeDesignator),
+                textOf(code, DCM_CodeValue),
+                utf8Of(code, DCM_CodeMeaning)};
+      if (read.value.empty()) {
+        read.value = textOf(code, DCM_LongCodeValue);
       }
-      if (!roi->code && !concept_.value.empty()) {
-        roi->code = std::move(concept_);
+      if (!roi->code && !read.value.empty()) {
+        roi->code = std::move(read);
       }
     });
   }

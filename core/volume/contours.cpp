@@ -141,8 +141,8 @@ class Tracer {
   // the same region: its outer ring, or a hole that begins further up.
   void hang(int hole) {
     const Point2 start = m_rings[static_cast<std::size_t>(hole)].nodes.front().point;
-    const auto i = static_cast<std::int64_t>(start.x + 0.5);
-    auto j = static_cast<std::int64_t>(start.y);
+    const auto i = std::llround(start.x + 0.5);
+    auto j = std::llround(start.y);
     while (inside(i, j) && inside(i + 1, j)) {
       --j;
     }

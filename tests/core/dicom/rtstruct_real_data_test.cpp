@@ -38,6 +38,36 @@ Study opened(const fs::path& folder) {
   return study;
 }
 
+// Writes the structures and has dciodvfy and plastimatch (by OR and by XOR) look at them.
+void expectSurvivesExport(const Volume& image, const fs::path& images, const Segmentation& masks) {
+  const fs::path out = test::testDir();
+  const std::string structs = (out / "rt.dcm").string();
+  const auto written = writeRtStruct(structs, masks, *image.source);
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_EQ(written->structures[0].diceReadBack, 1.0);
+  const auto checked = test::runIfInstalled("dciodvfy", structs);
+  if (!checked) {
+    GTEST_SKIP() << "dciodvfy is not installed.";
+  }
+  EXPECT_THAT(checked->output, Not(HasSubstr("Error")));
+  const Structure& structure = masks.structures()[0];
+  const Box box = image.geometry().box();
+  for (const char* rule : {"", " --xor-contours"}) {
+    const auto ran = test::runIfInstalled("plastimatch",
+                                          "convert --input " + structs + " --referenced-ct " +
+                                              images.string() + " --output-prefix " + out.string() +
+                                              " --prefix-format nii" + rule);
+    if (!ran) {
+      GTEST_SKIP() << "plastimatch is not installed.";
+    }
+    ASSERT_EQ(ran->status, 0) << ran->output;
+    const auto theirs = io::readLabels(out / (structure.name + ".nii"));
+    ASSERT_TRUE(theirs) << theirs.error().message;
+    const Segmentation back = onGrid(segmentationFrom(theirs->labels, {}), image.geometry());
+    EXPECT_EQ(back.mask(back.structures()[0].id, box), masks.mask(structure.id, box));
+  }
+}
+
 struct Expected {
   const char* series;
   std::int64_t voxels;
@@ -66,37 +96,11 @@ TEST_P(RealStudy, FillsItsOwnStructuresToTheMaskVoxelForVoxel) {
 
 TEST_P(RealStudy, SurvivesTheWayThroughAnExportAndPlastimatch) {
   ARGAND_REQUIRE_TEST_DATA(data);
-  const fs::path folder = data / "rtstruct" / "STS_002" / GetParam().series;
-  const Study study = opened(folder / "dicom");
+  const fs::path folder = data / "rtstruct" / "STS_002" / GetParam().series / "dicom";
+  const Study study = opened(folder);
   const auto read = readRtStruct(study.structs[0], study.image->geometry(), *study.image->source);
   ASSERT_TRUE(read) << read.error().message;
-  const Structure& structure = read->segmentation.structures()[0];
-  const fs::path out = test::testDir();
-  const std::string structs = (out / "rt.dcm").string();
-  const auto written = writeRtStruct(structs, read->segmentation, *study.image->source);
-  ASSERT_TRUE(written) << written.error().message;
-  EXPECT_EQ(written->structures[0].diceReadBack, 1.0);
-
-  const auto checked = test::runIfInstalled("dciodvfy", structs);
-  if (!checked) {
-    GTEST_SKIP() << "dciodvfy is not installed.";
-  }
-  EXPECT_THAT(checked->output, Not(HasSubstr("Error")));
-  for (const char* rule : {"", " --xor-contours"}) {
-    const auto ran = test::runIfInstalled(
-        "plastimatch",
-        "convert --input " + structs + " --referenced-ct " + (folder / "dicom" / "image").string() +
-            " --output-prefix " + out.string() + " --prefix-format nii" + rule);
-    if (!ran) {
-      GTEST_SKIP() << "plastimatch is not installed.";
-    }
-    ASSERT_EQ(ran->status, 0) << ran->output;
-    const auto theirs = io::readLabels(out / (structure.name + ".nii"));
-    ASSERT_TRUE(theirs) << theirs.error().message;
-    const Segmentation back = onGrid(segmentationFrom(theirs->labels, {}), study.image->geometry());
-    const Box box = study.image->geometry().box();
-    EXPECT_EQ(back.mask(back.structures()[0].id, box), read->segmentation.mask(structure.id, box));
-  }
+  expectSurvivesExport(*study.image, folder / "image", read->segmentation);
 }
 
 INSTANTIATE_TEST_SUITE_P(Sts002,
@@ -124,6 +128,27 @@ TEST(RealStudies, DoubtsAboutReferencesAreNamed) {
       EXPECT_GT(read->segmentation.voxelCount(structure.id), 0) << structure.name;
     }
   }
+}
+
+TEST(RealStudies, BrightTissueOfAHippocampusCropSurvivesAnExport) {
+  ARGAND_REQUIRE_TEST_DATA(data);
+  const fs::path folder = data / "hippocampus" / "dicom" / "Study1" / "13_HCropVolume";
+  const Study study = opened(folder);
+  ASSERT_TRUE(study.image && study.image->source);
+  const Volume& image = *study.image;
+  Segmentation masks(image.geometry());
+  Structure structure;
+  structure.name = "Bright";  // ragged, with holes and hundreds of parts
+  const StructureId id = masks.add(structure);
+  const double middle = (image.range().low + image.range().high) / 2.0;
+  std::vector<std::uint8_t> mask;
+  image.visit([&](const auto& voxels) {
+    for (const auto value : voxels) {
+      mask.push_back(static_cast<double>(value) > middle ? 1 : 0);
+    }
+  });
+  masks.assign(id, image.geometry().box(), mask);
+  expectSurvivesExport(image, folder, masks);
 }
 
 TEST(RealStudies, AnObliqueSeriesOfOblongPixelsReadsBack) {
