@@ -115,6 +115,72 @@ ARGAND_INLINE void statisticsAny(const T* from,
   }
 }
 
+template <typename T, std::int64_t kBlock>
+ARGAND_INLINE void gradientOfBlock(const T* from,
+                                   const T* gradient,
+                                   std::int64_t voxels,
+                                   std::int64_t channels,
+                                   const T* scale,
+                                   const T* shift,
+                                   T slope,
+                                   T* toInput,
+                                   double* toScale,
+                                   double* toShift) {
+  double scaleSum[kBlock] = {};
+  double shiftSum[kBlock] = {};
+  for (std::int64_t v = 0; v < voxels; ++v) {
+    for (std::int64_t n = 0; n < kBlock; ++n) {
+      const T x = from[v * channels + n];
+      const T y = x * scale[n] + shift[n];
+      const T g = y > T(0) ? gradient[v * channels + n] : gradient[v * channels + n] * slope;
+      toInput[v * channels + n] = g * scale[n];
+      scaleSum[n] += static_cast<double>(g) * static_cast<double>(x);
+      shiftSum[n] += static_cast<double>(g);
+    }
+  }
+  for (std::int64_t n = 0; n < kBlock; ++n) {
+    toScale[n] = scaleSum[n];
+    toShift[n] = shiftSum[n];
+  }
+}
+
+template <typename T>
+ARGAND_INLINE void gradientAny(const T* from,
+                               const T* gradient,
+                               std::int64_t voxels,
+                               std::int64_t channels,
+                               const Transform<T>& t,
+                               T* toInput,
+                               double* toScale,
+                               double* toShift) {
+  constexpr std::int64_t kBlock = 16;
+  std::int64_t c = 0;
+  for (; c + kBlock <= channels; c += kBlock) {
+    gradientOfBlock<T, kBlock>(from + c,
+                               gradient + c,
+                               voxels,
+                               channels,
+                               t.scale + c,
+                               t.shift + c,
+                               t.slope,
+                               toInput + c,
+                               toScale + c,
+                               toShift + c);
+  }
+  for (; c < channels; ++c) {
+    gradientOfBlock<T, 1>(from + c,
+                          gradient + c,
+                          voxels,
+                          channels,
+                          t.scale + c,
+                          t.shift + c,
+                          t.slope,
+                          toInput + c,
+                          toScale + c,
+                          toShift + c);
+  }
+}
+
 // `kTile` neighbouring outputs of one line, one vector of output channels.
 // Inside, no tap falls off the line's ends.
 template <typename T, int kTile, bool kInside>
@@ -229,6 +295,28 @@ ARGAND_CLONES void statisticsDouble(const double* from,
   statisticsAny(from, voxels, channels, moments);
 }
 
+ARGAND_CLONES void gradientFloat(const float* from,
+                                 const float* gradient,
+                                 std::int64_t voxels,
+                                 std::int64_t channels,
+                                 const Transform<float>& t,
+                                 float* toInput,
+                                 double* toScale,
+                                 double* toShift) {
+  gradientAny(from, gradient, voxels, channels, t, toInput, toScale, toShift);
+}
+
+ARGAND_CLONES void gradientDouble(const double* from,
+                                  const double* gradient,
+                                  std::int64_t voxels,
+                                  std::int64_t channels,
+                                  const Transform<double>& t,
+                                  double* toInput,
+                                  double* toScale,
+                                  double* toShift) {
+  gradientAny(from, gradient, voxels, channels, t, toInput, toScale, toShift);
+}
+
 ARGAND_CLONES void directFloat(
     const DirectConv<float>& op, const float* from, std::int64_t row, std::int64_t h, float* to) {
   directLineAny(op, from, row, h, to);
@@ -262,6 +350,30 @@ void transformVoxels(const double* from,
                      std::int64_t toStride,
                      const Transform<double>& transform) {
   transformDouble(from, voxels, channels, to, toStride, transform);
+}
+
+template <>
+void transformGradient(const float* from,
+                       const float* gradient,
+                       std::int64_t voxels,
+                       std::int64_t channels,
+                       const Transform<float>& transform,
+                       float* toInput,
+                       double* toScale,
+                       double* toShift) {
+  gradientFloat(from, gradient, voxels, channels, transform, toInput, toScale, toShift);
+}
+
+template <>
+void transformGradient(const double* from,
+                       const double* gradient,
+                       std::int64_t voxels,
+                       std::int64_t channels,
+                       const Transform<double>& transform,
+                       double* toInput,
+                       double* toScale,
+                       double* toShift) {
+  gradientDouble(from, gradient, voxels, channels, transform, toInput, toScale, toShift);
 }
 
 template <>

@@ -42,6 +42,18 @@ void joinMoments(const double* moments,
                  std::int64_t channels,
                  double* joined);
 
+// The gradient of transformVoxels: of its input, and summed over the voxels
+// those of scale and shift.
+template <typename T>
+void transformGradient(const T* from,
+                       const T* gradient,
+                       std::int64_t voxels,
+                       std::int64_t channels,
+                       const Transform<T>& transform,
+                       T* toInput,
+                       double* toScale,
+                       double* toShift);
+
 // to[n] += from[n].
 template <typename T>
 void addTo(const T* from, std::int64_t count, T* to);
