@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <span>
+#include <vector>
 
 // Internal to core/io: bytes of a plain or gzip-compressed file, in order.
 namespace argand::io {
@@ -26,7 +27,6 @@ class ByteSource {
 
  private:
   ByteSource(std::filesystem::path path, void* file);
-  [[nodiscard]] Failure damaged() const;
 
   std::filesystem::path m_path;
   void* m_file = nullptr;  // gzFile
@@ -37,6 +37,13 @@ class ByteSource {
 [[nodiscard]] Result<void> checkPlausibleSize(const std::filesystem::path& path,
                                               double bytes,
                                               bool mayBeCompressed);
+
+// A zlib stream (RFC 1950), as MetaImage has it: exactly `size` bytes, or a failure.
+[[nodiscard]] Result<std::vector<std::byte>> inflated(std::span<const std::byte> compressed,
+                                                      std::size_t size,
+                                                      const std::filesystem::path& path);
+[[nodiscard]] Result<std::vector<std::byte>> deflated(std::span<const std::byte> bytes,
+                                                      const std::filesystem::path& path);
 
 // Writes the parts one after the other, gzip-compressed or as they are.
 [[nodiscard]] Result<void> writeBytes(const std::filesystem::path& path,

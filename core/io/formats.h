@@ -18,9 +18,8 @@ struct RawImage {
 enum class Part { Header, All };
 
 [[nodiscard]] Result<RawImage> readNifti(const std::filesystem::path& path, Part part);
-[[nodiscard]] Result<RawImage> readWithItk(const std::filesystem::path& path,
-                                           Format format,
-                                           Part part);
+[[nodiscard]] Result<RawImage> readNrrd(const std::filesystem::path& path, Part part);
+[[nodiscard]] Result<RawImage> readMeta(const std::filesystem::path& path, Part part);
 
 // `bytes` are the voxels, in this machine's byte order, i fastest.
 struct ImageToWrite {
@@ -33,12 +32,16 @@ struct ImageToWrite {
 [[nodiscard]] Result<void> writeNifti(const std::filesystem::path& path,
                                       const ImageToWrite& image,
                                       bool compressed);
-[[nodiscard]] Result<void> writeWithItk(const std::filesystem::path& path,
-                                        Format format,
-                                        const ImageToWrite& image);
+[[nodiscard]] Result<void> writeNrrd(const std::filesystem::path& path, const ImageToWrite& image);
+[[nodiscard]] Result<void> writeMeta(const std::filesystem::path& path, const ImageToWrite& image);
 
 // Sizes from 1 to 2^31, and a product that is an image's; else a sentence.
 [[nodiscard]] Result<void> checkSize(const Size3& size, const std::filesystem::path& path);
+
+// Axes that are finite, not zero and not in one plane.
+[[nodiscard]] Result<void> checkAxes(const Geometry& geometry, const std::filesystem::path& path);
+
+[[nodiscard]] Warning nonOrthogonal(const std::filesystem::path& path);
 
 // "has 24 time points": where there is more than one component per voxel.
 [[nodiscard]] Result<void> checkComponents(std::int64_t components,

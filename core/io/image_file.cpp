@@ -6,6 +6,7 @@
 #include "core/io/formats.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace argand::io {
 
@@ -35,7 +36,15 @@ Result<Format> formatToUse(const fs::path& path, ErrorCode code) {
 Result<RawImage> readRaw(const fs::path& path, Part part) {
   ARGAND_ASSIGN(const Format format, formatToUse(path, ErrorCode::InputRefused));
   return guarded(ErrorCode::InputRefused, fmt::format("reading {}", path.string()), [&] {
-    return format == Format::Nifti ? readNifti(path, part) : readWithItk(path, format, part);
+    switch (format) {
+      case Format::Nifti:
+        return readNifti(path, part);
+      case Format::Nrrd:
+        return readNrrd(path, part);
+      case Format::Meta:
+        break;
+    }
+    return readMeta(path, part);
   });
 }
 
@@ -71,10 +80,16 @@ Result<void> writeVoxels(const fs::path& path,
   }
   const ImageToWrite image{geometry, rawTypeOf<T>(), std::as_bytes(voxels), names};
   PendingFile pending(path);
-  if (format == Format::Nifti) {
-    ARGAND_TRY(writeNifti(pending.temporary(), image, name.ends_with(".gz")));
-  } else {
-    ARGAND_TRY(writeWithItk(pending.temporary(), format, image));
+  switch (format) {
+    case Format::Nifti:
+      ARGAND_TRY(writeNifti(pending.temporary(), image, name.ends_with(".gz")));
+      break;
+    case Format::Nrrd:
+      ARGAND_TRY(writeNrrd(pending.temporary(), image));
+      break;
+    case Format::Meta:
+      ARGAND_TRY(writeMeta(pending.temporary(), image));
+      break;
   }
   return pending.commit();
 }
@@ -111,6 +126,28 @@ Result<void> checkSize(const Size3& size, const fs::path& path) {
     }
   }
   return {};
+}
+
+Result<void> checkAxes(const Geometry& geometry, const fs::path& path) {
+  double scale =
+      length(geometry.lpsFromIndex.offset) * 0.0 + 1.0;  // not finite if the offset is not
+  for (int axis = 0; axis < 3; ++axis) {
+    scale *= length(geometry.lpsFromIndex.column(axis));
+  }
+  const double volume = std::abs(geometry.lpsFromIndex.determinant());
+  if (!(std::isfinite(scale) && scale > 0.0 && volume > 1e-6 * scale)) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("{} has no usable position: its directions or spacings are zero, not "
+                            "finite or in one plane.",
+                            path.string()));
+  }
+  return {};
+}
+
+Warning nonOrthogonal(const fs::path& path) {
+  return {"non-orthogonal",
+          fmt::format("The axes of {} are not at right angles; the shear is kept.",
+                      path.filename().string())};
 }
 
 Result<void> checkComponents(std::int64_t components, const fs::path& path) {

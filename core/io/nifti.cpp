@@ -100,10 +100,7 @@ Result<RawImage> readNifti(const fs::path& path, Part part) {
   image.raw.slope = header.slope;
   image.raw.intercept = header.intercept;
   if (!image.header.geometry.orthogonal()) {
-    image.header.warnings.push_back(
-        {"non-orthogonal",
-         fmt::format("The axes of {} are not at right angles; the shear is kept.",
-                     path.filename().string())});
+    image.header.warnings.push_back(nonOrthogonal(path));
   }
   const auto voxelBytes = static_cast<double>(header.size.voxels()) *
                           static_cast<double>(header.components * bytesOf(header.type));

@@ -3,30 +3,19 @@
 #include "core/io/formats.h"
 
 #include <itkMetaDataObject.h>
-#include <itkMetaImageIO.h>
 #include <itkNrrdImageIO.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 
-// NRRD and MetaImage files through ITK's two readers, named here and not looked
-// up in ITK's factories. Both keep the columns of a sheared grid.
+// NRRD files through ITK's reader, named here and not looked up in ITK's
+// factories. It keeps the columns of a sheared grid.
 namespace argand::io {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-itk::ImageIOBase::Pointer makeIo(Format format) {
-  itk::Object::GlobalWarningDisplayOff();
-  if (format == Format::Nrrd) {
-    return itk::NrrdImageIO::New().GetPointer();
-  }
-  auto io = itk::MetaImageIO::New();
-  io->SetDoublePrecision(17);
-  return io.GetPointer();
-}
 
 Result<RawType> typeOf(const itk::ImageIOBase& io, const std::string& file) {
   const bool longIs64 = sizeof(long) == 8;
@@ -145,61 +134,42 @@ Result<Geometry> geometryOf(const itk::ImageIOBase& io, const fs::path& path) {
     geometry.lpsFromIndex.offset[static_cast<int>(axis)] = io.GetOrigin(axis);
   }
   ARGAND_TRY(checkSize(geometry.size, path));
-  double scale = 1.0;
-  for (int axis = 0; axis < 3; ++axis) {
-    scale *= length(geometry.lpsFromIndex.column(axis));
-  }
-  const double determinant = std::abs(geometry.lpsFromIndex.determinant());
-  if (!(std::isfinite(scale) && scale > 0.0 && determinant > 1e-6 * scale)) {
-    return fail(ErrorCode::InputRefused,
-                fmt::format("{} has no usable position: its directions or spacings are zero, not "
-                            "finite or in one plane.",
-                            path.string()));
-  }
+  ARGAND_TRY(checkAxes(geometry, path));
   return geometry;
 }
 
-void addGeometryWarnings(const itk::ImageIOBase& io,
-                         Format format,
-                         const fs::path& path,
-                         ImageHeader& header) {
-  const std::string name = path.filename().string();
+void addGeometryWarnings(const itk::ImageIOBase& io, const fs::path& path, ImageHeader& header) {
   if (!header.geometry.orthogonal()) {
-    header.warnings.push_back(
-        {"non-orthogonal",
-         fmt::format("The axes of {} are not at right angles; the shear is kept.", name)});
+    header.warnings.push_back(nonOrthogonal(path));
   }
   const std::string space = textOf(io.GetMetaDataDictionary(), "NRRD_space");
-  if (format == Format::Nrrd && space.find("right") == std::string::npos &&
-      space.find("left") == std::string::npos) {
+  if (space.find("right") == std::string::npos && space.find("left") == std::string::npos) {
     header.warnings.push_back(
         {"value-repaired",
          fmt::format("{} does not say where its axes lie in the patient; they are taken as left, "
                      "posterior, superior.",
-                     name)});
+                     path.filename().string())});
   }
 }
 
-// The data may lie in a second file beside the header (.nhdr, .mhd).
+// The data may lie in a second file beside the header (.nhdr).
 bool dataIsApart(const fs::path& path) {
-  return path.extension() == ".nhdr" || path.extension() == ".mhd";
+  return path.extension() == ".nhdr";
 }
 
 }  // namespace
 
-Result<RawImage> readWithItk(const fs::path& path, Format format, Part part) {
+Result<RawImage> readNrrd(const fs::path& path, Part part) {
   const std::string doing = fmt::format("reading {}", path.string());
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) {
     return fail(ErrorCode::InputRefused, fmt::format("There is no file {}.", path.string()));
   }
+  itk::Object::GlobalWarningDisplayOff();
   return guarded(ErrorCode::InputRefused, doing, [&]() -> Result<RawImage> {
-    const auto io = makeIo(format);
+    const auto io = itk::NrrdImageIO::New();
     if (!io->CanReadFile(path.c_str())) {
-      return fail(ErrorCode::InputRefused,
-                  fmt::format("{} is not a {} file.",
-                              path.string(),
-                              format == Format::Nrrd ? "NRRD" : "MetaImage"));
+      return fail(ErrorCode::InputRefused, fmt::format("{} is not an NRRD file.", path.string()));
     }
     io->SetFileName(path.string());
     io->ReadImageInformation();
@@ -212,7 +182,7 @@ Result<RawImage> readWithItk(const fs::path& path, Format format, Part part) {
     }
     image.header.components = static_cast<std::int64_t>(std::min(components, 1e9));
     image.header.voxelType = toString(image.raw.type);
-    addGeometryWarnings(*io, format, path, image.header);
+    addGeometryWarnings(*io, path, image.header);
     image.names = namesIn(io->GetMetaDataDictionary());
     if (part == Part::All) {
       ARGAND_TRY(checkComponents(image.header.components, path));
@@ -233,10 +203,10 @@ Result<RawImage> readWithItk(const fs::path& path, Format format, Part part) {
   });
 }
 
-Result<void> writeWithItk(const fs::path& path, Format format, const ImageToWrite& image) {
+Result<void> writeNrrd(const fs::path& path, const ImageToWrite& image) {
   const std::string doing = fmt::format("writing {}", path.string());
   return guarded(ErrorCode::OutputFailed, doing, [&] {
-    const auto io = makeIo(format);
+    const auto io = itk::NrrdImageIO::New();
     io->SetFileName(path.string());
     io->SetNumberOfDimensions(3);
     itk::ImageIORegion region(3);
@@ -254,9 +224,7 @@ Result<void> writeWithItk(const fs::path& path, Format format, const ImageToWrit
     io->SetComponentType(componentOf(image.type));
     io->SetNumberOfComponents(1);
     io->UseCompressionOn();
-    if (format == Format::Nrrd) {
-      setNames(io->GetMetaDataDictionary(), image.names);
-    }
+    setNames(io->GetMetaDataDictionary(), image.names);
     io->WriteImageInformation();
     io->Write(image.bytes.data());
   });
