@@ -131,7 +131,7 @@ std::vector<float> floatsOf(vtkDataArray& array) {
 // (vertex clustering, Rossignac and Borrel 1993).
 std::vector<std::int32_t> clustered(const SurfaceMesh& mesh) {
   constexpr std::size_t kFewTriangles = 3'000;
-  constexpr double kDivisions = 40.0;  // along the longest side
+  constexpr double kDivisions = 22.0;  // along the longest side
   if (mesh.triangles.size() <= 3 * kFewTriangles) {
     return {};
   }
@@ -161,7 +161,8 @@ std::vector<std::int32_t> clustered(const SurfaceMesh& mesh) {
       coarse.insert(coarse.end(), t.begin(), t.end());
     }
   }
-  return coarse;
+  const bool worthwhile = 2 * coarse.size() < mesh.triangles.size();
+  return worthwhile ? coarse : std::vector<std::int32_t>{};
 }
 
 Failure stopped() {

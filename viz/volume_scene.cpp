@@ -33,6 +33,7 @@ namespace argand::viz {
 namespace {
 
 constexpr double kViewAngleDegrees = 24.0;  // long lens: little distortion
+constexpr double kDegree = 3.14159265358979323846 / 180.0;
 constexpr double kDegreesPerPixel = 0.45;
 constexpr int kCubePixels = 84;
 constexpr double kMovingRate = 15.0;  // frames per second asked of ray casting
@@ -171,6 +172,7 @@ struct VolumeScene::Parts {
   VolumePreset preset = VolumePreset::None;
   RayCasting rays;
   bool moving = false;
+  int height = 1;  // of the viewport that was drawn last, in pixels
 
   void outlineGrid();
   void placeCube();
@@ -204,6 +206,7 @@ void VolumeScene::Parts::outlineGrid() {
 void VolumeScene::Parts::placeCube() {
   const int* size = window->GetSize();
   if (size[0] > 0 && size[1] > 0) {
+    height = size[1];
     const double scale = std::max(1.0, window->GetDPI() / 96.0);
     corner->SetViewport(0.0,
                         0.0,
@@ -372,7 +375,7 @@ void VolumeScene::resetCamera() {
   std::array<double, 3> looking{};
   camera->GetDirectionOfProjection(looking.data());
   const double reach = parts.reachMm();
-  const double distance = 1.05 * reach / std::sin(0.5 * kViewAngleDegrees * 3.14159265 / 180.0);
+  const double distance = 1.05 * reach / std::sin(0.5 * kViewAngleDegrees * kDegree);
   camera->SetFocalPoint(center.x, center.y, center.z);
   camera->SetPosition(center.x - looking[0] * distance,
                       center.y - looking[1] * distance,
@@ -391,9 +394,8 @@ void VolumeScene::rotate(double dx, double dy) {
 void VolumeScene::pan(double dx, double dy) {
   Parts& parts = *m_parts;
   vtkCamera* camera = parts.scene->GetActiveCamera();
-  const int height = parts.window != nullptr ? std::max(parts.window->GetSize()[1], 1) : 1;
   const double mmPerPixel =
-      2.0 * camera->GetDistance() * std::tan(0.5 * kViewAngleDegrees * 3.14159265 / 180.0) / height;
+      2.0 * camera->GetDistance() * std::tan(0.5 * kViewAngleDegrees * kDegree) / parts.height;
   std::array<double, 3> looking{};
   camera->GetDirectionOfProjection(looking.data());
   camera->OrthogonalizeViewUp();
