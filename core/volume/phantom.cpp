@@ -128,7 +128,7 @@ Geometry grid(const Size3& size, const Vec3& spacingMm, const std::string& codes
 std::vector<Shape> asymmetricTrio() {
   return {sphere("Sphere", {17.0, -15.0, 21.0}, 13.0),
           ellipsoid("Ellipsoid", {-21.0, 12.0, -9.0}, {11.0, 16.0, 23.0}),
-          box("Box", {13.0, 24.0, -29.0}, {19.0, 15.0, 11.0})};
+          box("Box", {13.25, 24.25, -28.75}, {18.0, 14.0, 10.0})};
 }
 
 }  // namespace argand::phantom
