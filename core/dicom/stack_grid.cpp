@@ -52,15 +52,60 @@ Line fitted(const std::vector<Vec3>& positions) {
   return {mean - slope * middle, slope};
 }
 
-Line bestLine(const std::vector<Vec3>& positions) {
+// The line whose largest distance to any slice, along `normal`, is least; its
+// course across the normal is that of `squares`.
+Line closest(const std::vector<Vec3>& positions, const Vec3& normal, const Line& squares) {
+  std::vector<double> heights;
+  for (const Vec3& position : positions) {
+    heights.push_back(dot(position, normal));
+  }
+  const auto extremes = [&](double step) {
+    double low = heights[0];
+    double high = heights[0];
+    for (std::size_t k = 1; k < heights.size(); ++k) {
+      const double rest = heights[k] - static_cast<double>(k) * step;
+      low = std::min(low, rest);
+      high = std::max(high, rest);
+    }
+    return std::pair(low, high);
+  };
+  const auto width = [&](double step) {
+    const auto [low, high] = extremes(step);
+    return high - low;
+  };
+  // The width is convex in the step: thirds of an interval that holds the best.
+  const double guess = dot(squares.step, normal);
+  double from = 0.0;
+  double to = 2.0 * guess;
+  for (int n = 0; n < 100; ++n) {
+    const double third = (to - from) / 3.0;
+    if (width(from + third) < width(to - third)) {
+      to -= third;
+    } else {
+      from += third;
+    }
+  }
+  const double step = (from + to) / 2.0;
+  const auto [low, high] = extremes(step);
+  const Vec3 along = squares.step * (1.0 / guess);  // one millimetre higher
+  return {squares.origin + along * ((low + high) / 2.0 - dot(squares.origin, normal)),
+          along * step};
+}
+
+bool regular(const Line& line, const std::vector<Vec3>& positions) {
+  return worstDistance(line, positions) <=
+         std::max(kRegularMm, kRegularFraction * length(line.step));
+}
+
+Line bestLine(const std::vector<Vec3>& positions, const Vec3& normal) {
   constexpr double kExactMm = 1e-3;
   const Line ends = throughEnds(positions);
-  const double endsWorst = worstDistance(ends, positions);
-  if (endsWorst <= kExactMm) {
+  if (worstDistance(ends, positions) <= kExactMm) {
     return ends;
   }
   const Line squares = fitted(positions);
-  return worstDistance(squares, positions) < endsWorst ? squares : ends;
+  const Line nearest = closest(positions, normal, squares);
+  return regular(nearest, positions) ? nearest : squares;
 }
 
 double median(std::vector<double> values) {
@@ -196,7 +241,7 @@ Geometry gridOf(std::vector<Frame>& frames, std::vector<Warning>& warnings) {
     affine.setColumn(2, stepOfSingle(frames.front(), normal, warnings));
     return geometry;
   }
-  const Line line = bestLine(positions);
+  const Line line = bestLine(positions, normal);
   affine.setColumn(2, line.step);
   affine.offset = line.origin;
   if (const double tilt = tiltDegrees(positions, normal); tilt > kTiltDegrees) {
@@ -206,10 +251,9 @@ Geometry gridOf(std::vector<Frame>& frames, std::vector<Warning>& warnings) {
                      "advance (gantry tilt); the volume keeps this shear.",
                      tilt)});
   }
-  const double worst = worstDistance(line, positions);
-  if (worst > std::max(kRegularMm, kRegularFraction * length(line.step))) {
+  if (!regular(line, positions)) {
     geometry.sliceOrigins = positions;
-    warnOfUnevenness(positions, normal, worst, warnings);
+    warnOfUnevenness(positions, normal, worstDistance(line, positions), warnings);
   }
   return geometry;
 }
