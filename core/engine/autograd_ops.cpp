@@ -195,7 +195,7 @@ struct OneDnnConvolution : torch::autograd::Function<OneDnnConvolution> {
   static Variable forward(AutogradContext* context,
                           const Variable& input,
                           const Variable& weight,
-                          const Variable& bias,
+                          const std::optional<Variable>& bias,
                           const std::vector<std::int64_t>& padding,
                           const std::vector<std::int64_t>& stride,
                           const std::vector<std::int64_t>& dilation,
@@ -206,22 +206,19 @@ struct OneDnnConvolution : torch::autograd::Function<OneDnnConvolution> {
     context->saved_data["stride"] = stride;
     context->saved_data["dilation"] = dilation;
     context->saved_data["groups"] = groups;
-    context->saved_data["bias"] = bias.defined();
-    return at::mkldnn_convolution(x,
-                                  weight.contiguous(kLast),
-                                  bias.defined() ? std::optional(bias) : std::nullopt,
-                                  padding,
-                                  stride,
-                                  dilation,
-                                  groups)
+    context->saved_data["bias"] = bias.has_value();
+    return at::mkldnn_convolution(
+               x, weight.contiguous(kLast), bias, padding, stride, dilation, groups)
         .contiguous(kLast);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     const variable_list saved = context->get_saved_variables();
     auto& data = context->saved_data;
-    auto [toInput, toWeight, toBias] = at::native::mkldnn_convolution_backward_stub(
-        at::kCPU,
+    // at::convolution_backward would leave oneDNN for small inputs; the same
+    // function for every instruction set is registered as this stub's default.
+    const auto oneDnnBackward = decltype(at::native::mkldnn_convolution_backward_stub)::DEFAULT;
+    auto [toInput, toWeight, toBias] = oneDnnBackward(
         saved[0],
         gradients[0].contiguous(kLast),
         saved[1].contiguous(kLast),
@@ -245,16 +242,11 @@ at::Tensor convolution(const at::Tensor& input,
   const std::vector<std::int64_t> padding{paddingD, op.padding.h, op.padding.w};
   const std::vector<std::int64_t> stride{op.stride.d, op.stride.h, op.stride.w};
   const std::vector<std::int64_t> dilation{op.dilation.d, op.dilation.h, op.dilation.w};
+  const std::optional<at::Tensor> given = bias.defined() ? std::optional(bias) : std::nullopt;
   if (input.scalar_type() == at::kFloat) {
-    return OneDnnConvolution::apply(input, weight, bias, padding, stride, dilation, op.groups);
+    return OneDnnConvolution::apply(input, weight, given, padding, stride, dilation, op.groups);
   }
-  return at::conv3d(input,
-                    weight,
-                    bias.defined() ? std::optional(bias) : std::nullopt,
-                    stride,
-                    padding,
-                    dilation,
-                    op.groups);
+  return at::conv3d(input, weight, given, stride, padding, dilation, op.groups);
 }
 
 at::Tensor moments(const at::Tensor& input) {
