@@ -78,29 +78,23 @@ Result<void> addDicom(const fs::path& path,
   return {};
 }
 
+// How --series names one volume among several.
+std::string handleOf(const Entry& entry) {
+  return entry.series && entry.series->stack > 0
+             ? fmt::format("{}#{}", entry.seriesUid(), entry.series->stack)
+             : entry.seriesUid();
+}
+
 std::string listed(const std::vector<Entry>& entries) {
   std::string text;
   for (const Entry& entry : entries) {
-    text += fmt::format("\n  {}", entry.title());
-    if (entry.series) {
-      text += fmt::format("  --series {}", entry.seriesUid());
-      if (entry.series->stack > 0) {
-        text += fmt::format("#{}", entry.series->stack);
-      }
-    } else {
-      text += fmt::format("  {}", entry.path.string());
-    }
+    text += fmt::format("\n  {}  --series {}", entry.title(), handleOf(entry));
   }
   return text;
 }
 
-// "UID" or, for one stack of a series that was split, "UID#2".
 bool matches(const Entry& entry, const std::string& wanted) {
-  if (!entry.series) {
-    return false;
-  }
-  return wanted == entry.seriesUid() ||
-         wanted == fmt::format("{}#{}", entry.seriesUid(), entry.series->stack);
+  return wanted == entry.seriesUid() || wanted == handleOf(entry);
 }
 
 }  // namespace

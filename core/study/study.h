@@ -33,7 +33,9 @@ struct Entry {
   std::optional<Geometry> geometry;  // where there is a grid
   std::vector<Warning> warnings;
 
-  [[nodiscard]] std::string seriesUid() const { return series ? series->seriesUid : std::string(); }
+  // What --series names it by: the Series Instance UID, and for an image file,
+  // which has none, its path.
+  [[nodiscard]] std::string seriesUid() const { return series ? series->seriesUid : path.string(); }
 
   // For lists and messages: description or file name, modality and size.
   [[nodiscard]] std::string title() const;
@@ -56,7 +58,8 @@ struct Found {
                                  const std::stop_token& stop = {},
                                  const ProgressFn& progress = {});
 
-// The one image volume under `path`, or the one with this Series Instance UID.
+// The one image volume under `path`, or the one that `seriesUid` names ("UID#2" is
+// the second part of a series that was split).
 // Fails with the list of what there is where that is not one.
 [[nodiscard]] Result<Entry> findImage(const std::filesystem::path& path,
                                       const std::string& seriesUid = {},
