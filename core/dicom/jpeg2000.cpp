@@ -7,6 +7,7 @@
 #include <gdcmFragment.h>
 #include <gdcmImage.h>
 #include <gdcmSequenceOfFragments.h>
+#include <gdcmTrace.h>
 
 #include <algorithm>
 #include <cstring>
@@ -59,6 +60,10 @@ Result<Bytes> codestreamOf(DcmDataset& dataset, DcmPixelData& pixels, std::uint3
 Result<Bytes> decodedByGdcm(const Bytes& codestream,
                             const Jpeg2000Size& size,
                             E_TransferSyntax syntax) {
+  // What it would print to standard error is said by our own message.
+  gdcm::Trace::ErrorOff();
+  gdcm::Trace::WarningOff();
+  gdcm::Trace::DebugOff();
   const auto allocated = static_cast<unsigned short>(size.bits <= 8 ? 8 : 16);
   gdcm::Image image;
   image.SetNumberOfDimensions(2);
