@@ -2,6 +2,7 @@
 #include "app/cli/segment_job.h"
 
 #include <chrono>
+#include <sstream>
 
 namespace argand::app {
 
@@ -77,6 +78,18 @@ Result<std::vector<fs::path>> write(const SegmentJob& job,
   return written;
 }
 
+// A plan's text without where each step's rows lie: what a person reads.
+std::string headOf(const std::string& plan) {
+  std::istringstream lines(plan);
+  std::string head;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("step ")) {
+      head += line + "\n";
+    }
+  }
+  return head;
+}
+
 }  // namespace
 
 Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
@@ -125,7 +138,7 @@ Outcome report(const SegmentDone& done) {
   Json& json = outcome.json;
   json = {{"model", result.card.id}, {"mode", result.mode}, {"plan", result.plan.text}};
   json["devices"] = Json::array();
-  outcome.text = result.plan.text;
+  outcome.text = headOf(result.plan.text);
   for (const infer::DeviceUse& device : result.devices) {
     json["devices"].push_back({{"name", device.name},
                                {"budget_bytes", device.budgetBytes},
