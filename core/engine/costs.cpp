@@ -29,14 +29,24 @@ std::int64_t blockedWeightBytes(const Graph& graph, const Node& node, DType dtyp
   return padded(in) * padded(up.channels * up.kernel.voxels()) * bytesOf(dtype);
 }
 
-std::int64_t largestChunk(const RowRange& rows, std::int64_t grid) {
+// Rows of the largest chunk that a slab touches: the whole chunk where it is
+// computed whole, else what of it lies in the slab.
+std::int64_t largestChunk(const RowRange& rows, std::int64_t grid, std::int64_t depth, bool whole) {
   std::int64_t largest = 0;
   for (std::int64_t begin = rows.begin; begin < rows.end;) {
-    const std::int64_t end = std::min(rows.end, (begin / grid + 1) * grid);
-    largest = std::max(largest, end - begin);
+    const RowRange chunk = chunkAt(begin, grid, depth);
+    const std::int64_t end = std::min(rows.end, chunk.end);
+    largest = std::max(largest, whole ? chunk.count() : end - begin);
     begin = end;
   }
   return largest;
+}
+
+// Bytes of an allocation: whole cache lines and the line in front that says
+// whose it is.
+std::int64_t blockBytes(std::int64_t bytes) {
+  constexpr std::int64_t kLine = 64;
+  return bytes == 0 ? 0 : (bytes + kLine - 1) / kLine * kLine + kLine;
 }
 
 }  // namespace
@@ -124,43 +134,46 @@ StepBytes stepBytes(const Step& step,
   }
   const Node& node = graph.node(step.node);
   const Shape& out = shapes[static_cast<std::size_t>(step.node)];
+  const Shape& in = node.inputs.empty() ? out : shapes[static_cast<std::size_t>(node.inputs[0])];
   const std::int64_t size = bytesOf(dtype);
   const std::int64_t outRow = out.size.h * out.size.w * out.channels * size;
-  const std::int64_t chunk = largestChunk(rows, chunkRows(step, graph, shapes));
-  const RowRange needed = inputRows(node.op, rows);
-  if (step.toConsumer) {
-    bytes.scratch += chunk * outRow;
-  } else {
-    bytes.output = rows.count() * outRow;
+  const std::int64_t inRow = in.size.h * in.size.w * in.channels * size;
+  const bool direct = runsDirectly(step, graph, dtype);
+  const bool convolves = step.kind == Step::Kind::Conv;
+  const std::int64_t grid = chunkRows(step, graph, shapes);
+  const std::int64_t kept = largestChunk(rows, grid, out.size.d, false);
+  const std::int64_t chunk = direct ? kept : largestChunk(rows, grid, out.size.d, true);
+  if (!step.toConsumer) {
+    bytes.output = blockBytes(rows.count() * outRow);
   }
   if (!step.norms.empty()) {
-    bytes.output += rows.count() * out.channels * kStatisticsBytes;
-    bytes.scratch += chunk * momentPieces(out.size) * out.channels * kStatisticsBytes;
+    bytes.output += blockBytes(rows.count() * out.channels * kStatisticsBytes);
+    bytes.scratch += blockBytes(kept * momentPieces(out.size) * out.channels * kStatisticsBytes);
   }
-  if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
-    const Shape& in = shapes[static_cast<std::size_t>(node.inputs[0])];
-    const std::int64_t inRow = in.size.h * in.size.w * in.channels * size;
+  if (convolves || step.kind == Step::Kind::TransposedConv) {
     const std::int64_t read = inputRows(node.op, {0, chunk}).count();
-    bytes.scratch += read * inRow;
+    bytes.scratch += blockBytes(read * inRow);
     if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
       // Every tap's product of the chunk, before they are placed.
-      bytes.scratch += read * in.size.h * in.size.w * up->channels * up->kernel.voxels() * size;
-    } else if (!runsDirectly(step, graph, dtype) && !step.toConsumer) {
-      bytes.scratch += chunk * outRow;
+      bytes.scratch +=
+          blockBytes(read * in.size.h * in.size.w * up->channels * up->kernel.voxels() * size);
     }
-    if (!runsDirectly(step, graph, dtype)) {
-      bytes.scratch += blockedWeightBytes(graph, node, dtype);
+    if (convolves ? !direct || step.toConsumer : step.toConsumer) {
+      bytes.scratch += blockBytes((direct ? kept : chunk) * outRow);
     }
-  } else if (step.reads.size() > 1) {
-    bytes.scratch += chunk * outRow;
+    if (!direct) {
+      bytes.scratch += blockBytes(blockedWeightBytes(graph, node, dtype)) + kOneDnnReserve;
+    }
+  } else {
+    bytes.scratch += step.toConsumer ? blockBytes(kept * outRow) : 0;
+    bytes.scratch += step.reads.size() > 1 ? blockBytes(kept * outRow) : 0;
   }
+  const RowRange needed = inputRows(node.op, rows);
+  const std::int64_t begin = std::max<std::int64_t>(0, needed.begin);
+  const std::int64_t end = std::min(in.size.d, needed.end);
   for (const ReadList& reads : step.reads) {
     for (const Part& part : reads) {
       if (part.source >= 0) {
-        const Shape& in =
-            node.inputs.empty() ? out : shapes[static_cast<std::size_t>(node.inputs[0])];
-        const std::int64_t begin = std::max<std::int64_t>(0, needed.begin);
-        const std::int64_t end = std::min(in.size.d, needed.end);
         bytes.read += (end - begin) * in.size.h * in.size.w * part.channels * size;
       }
     }
@@ -169,11 +182,35 @@ StepBytes stepBytes(const Step& step,
 }
 
 std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtype) {
-  std::int64_t elements = parameterElements(graph, step.node);
-  if (step.kind == Step::Kind::Add || step.kind == Step::Kind::Store) {
-    elements = 0;
+  const Node& node = graph.node(step.node);
+  const std::int64_t size = bytesOf(dtype);
+  std::int64_t bytes = 0;
+  const auto tableBytes = [&](NodeId norm) {
+    return 2 * blockBytes(graph.node(norm).channels * size);
+  };
+  for (const ReadList& reads : step.reads) {
+    for (const Part& part : reads) {
+      bytes += part.norm ? tableBytes(*part.norm) : 0;
+    }
   }
-  return elements * bytesOf(dtype);
+  if (step.kind != Step::Kind::Conv && step.kind != Step::Kind::TransposedConv) {
+    return bytes;
+  }
+  const bool direct = runsDirectly(step, graph, dtype);
+  for (const ParameterSpec& spec : graph.parametersOf(step.node)) {
+    std::int64_t elements = spec.elements();
+    if (direct && spec.role == ParameterRole::Weight) {
+      // Packed in whole vectors of outputs, groups filled up with zeros.
+      const auto* up = std::get_if<TransposedConvOp>(&node.op);
+      const std::int64_t taps = up != nullptr ? 1 : std::get<ConvOp>(node.op).kernel.voxels();
+      const std::int64_t outputs = node.channels * (up != nullptr ? up->kernel.voxels() : 1);
+      const std::int64_t lanes = 64 / size;
+      elements =
+          taps * graph.node(node.inputs[0]).channels * ((outputs + lanes - 1) / lanes * lanes);
+    }
+    bytes += blockBytes(elements * size);
+  }
+  return bytes;
 }
 
 }  // namespace argand::engine

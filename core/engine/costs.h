@@ -45,6 +45,10 @@ struct Speed {
 inline constexpr std::int64_t kStatisticsBytes = 2 * sizeof(double);
 inline constexpr std::int64_t kMomentVoxels = 4096;
 
+// What oneDNN takes beside its copy of the weights, at most, in the
+// convolutions measured.
+inline constexpr std::int64_t kOneDnnReserve = 64 << 10;
+
 // Pieces of one row.
 [[nodiscard]] std::int64_t momentPieces(const Extent& size);
 
@@ -62,7 +66,8 @@ struct StepBytes {
                                   const RowRange& rows,
                                   DType dtype);
 
-// Bytes of a step's own weights.
+// Bytes of a step's weights as its kernel wants them, and of the scales and
+// shifts of the norms that it reads through.
 [[nodiscard]] std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtype);
 
 // True for what the engine's own kernel computes: every fp64 convolution, and

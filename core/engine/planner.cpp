@@ -159,14 +159,17 @@ class Search {
     plan.steps.clear();
     for (std::size_t n = 0; n < m_program.steps.size(); ++n) {
       const std::int64_t depth = depthOf(n);
+      const std::int64_t grid = chunkRows(m_program.steps[n], m_graph, m_shapes);
       StepPlan step{m_program.name(m_graph, static_cast<StepId>(n)), {0}};
       double sum = 0.0;
       for (int device = 0; device < deviceCount(); ++device) {
         sum += shares[static_cast<std::size_t>(device)];
         const bool last = device + 1 == deviceCount();
-        const auto rounded =
-            static_cast<std::int64_t>(std::llround(sum * static_cast<double>(depth)));
-        const std::int64_t slab = last ? depth : std::clamp<std::int64_t>(rounded, 0, depth);
+        const double chunks =
+            std::round(sum * static_cast<double>(depth) / static_cast<double>(grid));
+        const std::int64_t slab =
+            last ? depth
+                 : std::clamp<std::int64_t>(static_cast<std::int64_t>(chunks) * grid, 0, depth);
         step.bounds.push_back(depth < below ? (device < target ? 0 : depth) : slab);
       }
       plan.steps.push_back(std::move(step));

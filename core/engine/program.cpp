@@ -162,7 +162,9 @@ RowRange inputRows(const Op& op, const RowRange& rows, int axis) {
 
 std::int64_t chunkRows(const Step& step, const Graph& graph, const std::vector<Shape>& shapes) {
   // A chunk and what it reads should stay near the caches, yet be large beside
-  // its halo; from 1 to 32 rows a convolution is equally fast.
+  // its halo; from 1 to 32 rows a convolution is equally fast. Slabs begin where
+  // chunks do, so there must be enough of them to share.
+  constexpr std::int64_t kChunks = 16;
   constexpr std::int64_t kElements = 12'000'000;
   const Node& node = graph.node(step.node);
   const Shape& out = shapes[static_cast<std::size_t>(step.node)];
@@ -171,12 +173,20 @@ std::int64_t chunkRows(const Step& step, const Graph& graph, const std::vector<S
   const std::int64_t inRow = in.size.h * in.size.w * (whole ? in.channels : out.channels);
   const std::int64_t outRow = out.size.h * out.size.w * out.channels;
   for (std::int64_t rows = 32; rows > 1; rows /= 2) {
+    if (rows * kChunks > out.size.d) {
+      continue;
+    }
     const RowRange read = whole ? inputRows(node.op, {0, rows}) : RowRange{0, rows};
     if (read.count() * inRow + rows * outRow <= kElements) {
       return rows;
     }
   }
   return 1;
+}
+
+RowRange chunkAt(std::int64_t row, std::int64_t chunkRows, std::int64_t depth) {
+  const std::int64_t begin = row / chunkRows * chunkRows;
+  return {begin, std::min(depth, begin + chunkRows)};
 }
 
 }  // namespace argand::engine

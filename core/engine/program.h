@@ -65,9 +65,14 @@ struct RowRange {
 [[nodiscard]] RowRange inputRows(const Op& op, const RowRange& rows, int axis = 0);
 
 // Output rows that a step computes at once. It depends on the shapes only,
-// never on the plan, and chunks start at multiples of it.
+// never on the plan, and chunks start at multiples of it: a convolution's
+// rounding may depend on the number of rows, so each is computed in the same
+// chunk under every plan.
 [[nodiscard]] std::int64_t chunkRows(const Step& step,
                                      const Graph& graph,
                                      const std::vector<Shape>& shapes);
+
+// The chunk of `row`; the last one of a depth may be shorter.
+[[nodiscard]] RowRange chunkAt(std::int64_t row, std::int64_t chunkRows, std::int64_t depth);
 
 }  // namespace argand::engine

@@ -44,6 +44,7 @@ class Runner final : public StepRunner {
     std::int64_t inChannels = 0;
     std::int64_t channels = 0;
     bool direct = false;
+    RowRange whole;        // of the chunk, of which a slab may have a part
     Slab* slab = nullptr;  // of this device
     at::Tensor scratch;    // chunk in
     at::Tensor products;   // of a direct transposed convolution
@@ -131,7 +132,8 @@ Result<void> Runner<T>::run(StepId id) {
       costOf(m_context.graph, now.step->node, m_context.shapes, m_context.plan.dtype).flops);
   for (std::int64_t begin = rows.begin; begin < rows.end;) {
     ARGAND_TRY(checkStop(m_context.stop));
-    const RowRange chunk{begin, std::min(rows.end, (begin / grid + 1) * grid)};
+    now.whole = chunkAt(begin, grid, now.out.d);
+    const RowRange chunk{begin, std::min(rows.end, now.whole.end)};
     ARGAND_TRY(runChunk(now, chunk));
     m_context.done(id, flops * static_cast<double>(chunk.count()) / depth);
     begin = chunk.end;
@@ -285,7 +287,8 @@ void Runner<T>::convolveDirectly(
 template <typename T>
 Result<void> Runner<T>::convolve(Now& now, const RowRange& rows) {
   const auto& conv = std::get<ConvOp>(now.node->op);
-  const RowRange read = inputRows(now.node->op, rows);
+  // The rounding of the direct kernel does not depend on what is computed beside.
+  const RowRange read = inputRows(now.node->op, now.direct ? rows : now.whole);
   const std::int64_t elements = read.count() * now.in.h * now.in.w * now.inChannels;
   if (!now.scratch.defined() || now.scratch.numel() < elements) {
     now.scratch = at::Tensor();
@@ -299,15 +302,17 @@ Result<void> Runner<T>::convolve(Now& now, const RowRange& rows) {
   }
   const at::Tensor out =
       convolved(now, conv, read.count(), m_weights.steps[static_cast<std::size_t>(now.id)].bias);
-  ARGAND_ASSERT(out.size(2) == rows.count() && out.size(3) == now.out.h &&
+  ARGAND_ASSERT(out.size(2) == now.whole.count() && out.size(3) == now.out.h &&
                 out.size(4) == now.out.w);
-  return finishChunk(now, rows, nullptr, out.const_data_ptr<T>());
+  const std::int64_t skipped =
+      (rows.begin - now.whole.begin) * now.out.h * now.out.w * now.channels;
+  return finishChunk(now, rows, nullptr, out.const_data_ptr<T>() + skipped);
 }
 
 template <typename T>
 Result<void> Runner<T>::transpose(Now& now, const RowRange& rows) {
   const auto& up = std::get<TransposedConvOp>(now.node->op);
-  RowRange read = inputRows(now.node->op, rows);
+  RowRange read = inputRows(now.node->op, now.direct ? rows : now.whole);
   read = {std::max<std::int64_t>(0, read.begin), std::min(now.in.d, read.end)};
   const std::int64_t elements = read.count() * now.in.h * now.in.w * now.inChannels;
   if (!now.scratch.defined() || now.scratch.numel() < elements) {
