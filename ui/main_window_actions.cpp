@@ -171,7 +171,7 @@ void MainWindow::buildToolActions() {
   });
   menu->addSeparator();
   auto* group = new QActionGroup(this);
-  const auto tool =
+  const auto addTool =
       [&](Tool tool, const char* name, const QString& text, const char* icon, const char* key) {
         QAction* made = action(menu, name, text, QLatin1String(icon), keys({key}), [this, tool] {
           m_session.setTool(tool);

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ui/main_window.h"
+
+#include "core/dicom/series_writer.h"
+#include "core/volume/phantom.h"
+#include "tests/core/infer/fake_models.h"
+#include "tests/support/test_data.h"
+#include "ui/dialogs/file_dialog.h"
+#include "ui/dialogs/message_box.h"
+#include "ui/views/quad_view.h"
+
+#include <QAction>
+#include <QApplication>
+#include <QComboBox>
+#include <QDialog>
+#include <QDir>
+#include <QLabel>
+#include <QLineEdit>
+#include <QListWidget>
+#include <QMenu>
+#include <QPlainTextEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QSpinBox>
+#include <QTest>
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+namespace argand::ui {
+namespace {
+
+constexpr int kLongMs = 60000;
+
+// A model of weights by chance: it answers with all its classes somewhere. What is
+// installed is kept by id.
+class TestModels : public test::FakeModels {
+ public:
+  using FakeModels::FakeModels;
+
+  [[nodiscard]] Result<void> install(const infer::ModelCard& card,
+                                     const std::filesystem::path& weights) override {
+    EXPECT_TRUE(std::filesystem::exists(weights));
+    installed.push_back(card.id);
+    return {};
+  }
+
+  std::vector<std::string> installed;
+};
+
+Volume study(const Size3& size) {
+  const Geometry grid = phantom::grid(size, {2.0, 2.0, 2.5}, "LPS");
+  const Volume plain = phantom::image(grid, phantom::asymmetricTrio(), {200.0, 400.0, 800.0}, 20.0);
+  std::vector<std::int16_t> voxels;
+  plain.visit([&](const auto& source) {
+    for (std::size_t n = 0; n < source.size(); ++n) {
+      voxels.push_back(
+          std::int16_t(std::lround(double(source[n]) + 60.0 * std::sin(0.37 * double(n)))));
+    }
+  });
+  Volume volume = Volume::create(grid, std::move(voxels)).value();
+  volume.modality = Modality::Mr;
+  return volume;
+}
+
+class MainWindowTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    QSettings().clear();
+    message_box::setSilent(true);
+    static_cast<void>(message_box::takeShown());
+    m_window = std::make_unique<MainWindow>(m_models);
+    m_window->resize(1300, 820);
+    m_window->show();
+    ASSERT_TRUE(QTest::qWaitForWindowExposed(m_window.get()));
+  }
+
+  void TearDown() override {
+    m_window->session().markSaved();
+    m_window->close();
+    ASSERT_TRUE(idle());
+    EXPECT_TRUE(message_box::takeShown().isEmpty());
+  }
+
+  [[nodiscard]] Session& session() { return m_window->session(); }
+
+  [[nodiscard]] bool idle() {
+    return QTest::qWaitFor([&] { return !m_window->workbench().jobs().busy(); }, kLongMs);
+  }
+
+  template <typename Widget = QPushButton>
+  [[nodiscard]] Widget& find(const char* name) {
+    auto* found = m_window->findChild<Widget*>(QLatin1String(name));
+    if (found == nullptr) {
+      throw std::runtime_error(std::string("There is no ") + name);
+    }
+    return *found;
+  }
+
+  void trigger(const char* action) { find<QAction>(action).trigger(); }
+
+  // Where the variable names a folder, what is on the screen is kept there to be looked at.
+  static void picture(QWidget& widget, const char* name) {
+    if (const QString folder = qEnvironmentVariable("ARGAND_UI_PICTURES"); !folder.isEmpty()) {
+      QTest::qWait(300);
+      widget.grab().save(QDir(folder).filePath(QLatin1String(name) + QStringLiteral(".png")));
+    }
+  }
+
+  void openStudy() {
+    const auto folder = m_folder / "dicom";
+    ASSERT_TRUE(dicom::writeSeries(folder, study({48, 40, 36}), {}));
+    m_window->open(QString::fromStdString(folder.string()));
+    ASSERT_TRUE(QTest::qWaitFor([&] { return session().volume() != nullptr; }, kLongMs));
+    ASSERT_TRUE(idle());
+  }
+
+  void segment() {
+    trigger("segmentAction");
+    auto& start = find("segmentStart");
+    ASSERT_TRUE(QTest::qWaitFor([&] { return start.isEnabled(); }, kLongMs))
+        << find<QLabel>("segmentMessage").text().toStdString();
+    picture(find<QDialog>("segmentDialog"), "segment");
+    start.click();
+    auto& dialog = find<QDialog>("segmentDialog");
+    ASSERT_TRUE(QTest::qWaitFor([&] { return !dialog.isVisible(); }, kLongMs))
+        << find<QLabel>("segmentMessage").text().toStdString();
+  }
+
+  [[nodiscard]] std::vector<LabelValue> labels() {
+    return flattened(session().segmentation()).value().voxels;
+  }
+
+  // A short stroke in the axial view through its middle.
+  void strokeInAxialView(Qt::KeyboardModifiers modifiers = Qt::NoModifier) {
+    SliceView& view = m_window->views().sliceView(viz::ViewPlane::Axial);
+    const QPoint middle = view.rect().center();
+    QTest::mousePress(&view, Qt::LeftButton, modifiers, middle);
+    QTest::mouseMove(&view, middle + QPoint(25, 0));
+    QTest::mouseRelease(&view, Qt::LeftButton, modifiers, middle + QPoint(25, 0));
+  }
+
+  std::filesystem::path m_folder = test::testDir();
+  TestModels m_models{test::sampleCard("lamp-unet:n=4,depth=2,classes=3,norm=instance"), m_folder};
+  std::unique_ptr<MainWindow> m_window;
+};
+
+TEST_F(MainWindowTest, SegmentsPaintsUndoesExportsAndReadsBack) {
+  openStudy();
+  segment();
+  ASSERT_EQ(session().segmentation().structures().size(), 2U);
+  const std::vector<LabelValue> automatic = labels();
+  EXPECT_TRUE(
+      std::any_of(automatic.begin(), automatic.end(), [](LabelValue label) { return label != 0; }));
+
+  // The same labels as the engine gives without a window.
+  infer::SegmentRequest request;
+  request.channels = {session().volume()};
+  request.model = "sample";
+  request.devices = engine::parseDevices("cpu").value();
+  const auto direct = infer::segment(request, m_models);
+  ASSERT_TRUE(direct) << direct.error().message;
+  EXPECT_EQ(flattened(direct->segmentation).value().voxels, automatic);
+
+  QTest::keyClick(&m_window->views().activeSliceView(), Qt::Key_P);
+  ASSERT_EQ(session().tool(), Tool::Paint);
+  strokeInAxialView();
+  const std::vector<LabelValue> painted = labels();
+  EXPECT_NE(painted, automatic);
+  trigger("undoAction");
+  EXPECT_EQ(labels(), automatic);
+  trigger("redoAction");
+  EXPECT_EQ(labels(), painted);
+  picture(*m_window, "painted");
+
+  const auto file = m_folder / "out.dcm";
+  trigger("exportAction");
+  find<QLineEdit>("exportPath").setText(QString::fromStdString(file.string()));
+  picture(find<QDialog>("exportDialog"), "export");
+  find("exportStart").click();
+  ASSERT_TRUE(idle());
+  EXPECT_TRUE(find<QLabel>("exportMessage").text().contains(QStringLiteral("Dice 1.0000")))
+      << find<QLabel>("exportMessage").text().toStdString();
+  EXPECT_FALSE(session().modified());
+  const Volume& volume = *session().volume();
+  const auto read = dicom::readRtStruct(file, volume.geometry(), *volume.source);
+  ASSERT_TRUE(read) << read.error().message;
+  for (const Structure& structure : session().segmentation().structures()) {
+    const Structure* same = read->segmentation.findByName(structure.name);
+    ASSERT_NE(same, nullptr);
+    const Box box = volume.geometry().box();
+    EXPECT_EQ(read->segmentation.mask(same->id, box),
+              session().segmentation().mask(structure.id, box));
+  }
+}
+
+TEST_F(MainWindowTest, KeepsAnEditedOrganUnlessToldOtherwise) {
+  openStudy();
+  segment();
+  const std::vector<LabelValue> automatic = labels();
+  trigger("paintTool");
+  strokeInAxialView();
+  const std::vector<LabelValue> painted = labels();
+  ASSERT_NE(painted, automatic);
+  message_box::primeAnswer(0);
+  segment();
+  const StructureId edited = session().activeStructure();
+  EXPECT_TRUE(session().segmentation().find(edited)->edited);
+  ASSERT_EQ(message_box::takeShown().size(), 1);
+  message_box::primeAnswer(1);
+  segment();
+  EXPECT_EQ(labels(), automatic);
+  ASSERT_EQ(message_box::takeShown().size(), 1);
+  // The whole result is one undo step.
+  trigger("undoAction");
+  EXPECT_TRUE(session().segmentation().find(edited)->edited);
+}
+
+TEST_F(MainWindowTest, ExportsALabelMapAndPutsItBack) {
+  openStudy();
+  segment();
+  const std::vector<LabelValue> before = labels();
+  const auto file = m_folder / "labels.nii.gz";
+  trigger("exportAction");
+  find<QComboBox>("formatBox").setCurrentIndex(1);
+  find<QLineEdit>("exportPath").setText(QString::fromStdString(file.string()));
+  find("exportStart").click();
+  ASSERT_TRUE(idle());
+  ASSERT_TRUE(std::filesystem::exists(file));
+  while (!session().segmentation().structures().empty()) {
+    session().removeStructure(session().segmentation().structures().front().id);
+  }
+  file_dialog::primeName(QString::fromStdString(file.string()));
+  trigger("openStructuresAction");
+  ASSERT_TRUE(idle());
+  EXPECT_EQ(labels(), before);
+}
+
+TEST_F(MainWindowTest, SaysInPlaceWhyAPlanCannotBe) {
+  openStudy();
+  trigger("segmentAction");
+  find<QLineEdit>("budgetEdit").setText(QStringLiteral("1MiB"));
+  auto& message = find<QLabel>("segmentMessage");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !message.text().isEmpty(); }, kLongMs));
+  EXPECT_FALSE(find("segmentStart").isEnabled());
+  picture(find<QDialog>("segmentDialog"), "segment-refused");
+  find<QLineEdit>("budgetEdit").clear();
+  EXPECT_TRUE(QTest::qWaitFor([&] { return find("segmentStart").isEnabled(); }, kLongMs));
+  find("segmentClose").click();
+}
+
+TEST_F(MainWindowTest, NamesTheReasonWhereNothingCanBeOpened) {
+  m_window->open(QString::fromStdString((m_folder / "absent").string()));
+  ASSERT_TRUE(idle());
+  EXPECT_EQ(message_box::takeShown().size(), 1);
+  EXPECT_FALSE(find<QAction>("segmentAction").isEnabled());
+}
+
+TEST_F(MainWindowTest, KeysReachTheSession) {
+  openStudy();
+  QWidget* view = &m_window->views().activeSliceView();
+  view->setFocus();
+  QTest::keyClick(view, Qt::Key_X);
+  EXPECT_FALSE(session().display().crosshairVisible);
+  QTest::keyClick(view, Qt::Key_O);
+  EXPECT_TRUE(session().display().overlayOutline);
+  const double opacity = session().display().overlayOpacity;
+  QTest::keyClick(view, Qt::Key_Period);
+  EXPECT_NEAR(session().display().overlayOpacity, opacity + 0.1, 1e-9);
+  QTest::keyClick(view, Qt::Key_E);
+  EXPECT_EQ(session().tool(), Tool::Erase);
+  QTest::keyClick(view, Qt::Key_Space);
+  EXPECT_EQ(session().tool(), Tool::View);
+  QTest::keyClick(view, Qt::Key_H, Qt::ControlModifier | Qt::ShiftModifier);
+  EXPECT_TRUE(session().display().patientDataHidden);
+  const std::int64_t slice = session().cursorVoxel().k;
+  QTest::keyClick(view, Qt::Key_Up);
+  EXPECT_EQ(std::abs(session().cursorVoxel().k - slice), 1);
+  QTest::keyClick(view, Qt::Key_Tab);
+  EXPECT_FALSE(find<QWidget>("organDock").isVisible());
+  QTest::keyClick(view, Qt::Key_Tab);
+  EXPECT_TRUE(find<QWidget>("organDock").isVisible());
+}
+
+TEST_F(MainWindowTest, EveryActionHasANameAndATipWithItsKey) {
+  for (const QAction* action : m_window->findChildren<QAction*>(Qt::FindDirectChildrenOnly)) {
+    if (action->menu() == nullptr && !action->isSeparator()) {
+      EXPECT_FALSE(action->objectName().isEmpty()) << action->text().toStdString();
+    }
+    if (!action->shortcut().isEmpty()) {
+      EXPECT_TRUE(action->toolTip().contains(action->shortcut().toString(QKeySequence::NativeText)))
+          << action->toolTip().toStdString();
+    }
+  }
+  EXPECT_EQ(find<QLabel>("researchStrip").text(),
+            QStringLiteral("Research use only - not for diagnosis"));
+  EXPECT_TRUE(find<QLabel>("researchStrip").isVisible());
+}
+
+TEST_F(MainWindowTest, AsksBeforeUnexportedWorkIsLeft) {
+  openStudy();
+  session().addStructure();
+  message_box::primeAnswer(-1);
+  EXPECT_FALSE(m_window->close());
+  message_box::primeAnswer(1);
+  EXPECT_TRUE(m_window->close());
+  EXPECT_EQ(message_box::takeShown().size(), 2);
+}
+
+TEST_F(MainWindowTest, ShowsTheNoticeOncePerPerson) {
+  m_window->showFirstStartNotice();
+  picture(find<QDialog>("researchNotice"), "notice");
+  find("understoodButton").click();
+  QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+  m_window->showFirstStartNotice();
+  EXPECT_EQ(m_window->findChild<QDialog*>(QStringLiteral("researchNotice")), nullptr);
+}
+
+TEST_F(MainWindowTest, RemembersWhatWasOpened) {
+  openStudy();
+  auto& recent = find<QMenu>("recentMenu");
+  emit recent.aboutToShow();
+  EXPECT_TRUE(recent.actions().front()->text().endsWith(QStringLiteral("dicom")));
+  trigger("keysAction");
+  picture(find<QDialog>("keySheet"), "keys");
+  find<QDialog>("keySheet").close();
+  trigger("aboutAction");
+  picture(find<QDialog>("aboutDialog"), "about");
+  find<QDialog>("aboutDialog").close();
+}
+
+TEST_F(MainWindowTest, FineTunesOnAFolderAndInstallsTheResult) {
+  std::filesystem::create_directories(m_folder / "data/images");
+  std::filesystem::create_directories(m_folder / "data/labels");
+  const Volume image = study({24, 24, 20});
+  LabelMap truth{image.geometry(), {}};
+  image.visit([&](const auto& voxels) {
+    for (const auto value : voxels) {
+      truth.voxels.push_back(value > 600 ? 2 : value > 300 ? 1 : 0);
+    }
+  });
+  for (const char* id : {"a", "b", "c", "d"}) {
+    ASSERT_TRUE(io::writeImage(m_folder / "data/images" / (std::string(id) + ".nii.gz"), image));
+    ASSERT_TRUE(io::writeLabels(m_folder / "data/labels" / (std::string(id) + ".nii.gz"), truth));
+  }
+  qputenv("XDG_DATA_HOME", QByteArray::fromStdString((m_folder / "home").string()));
+  trigger("trainAction");
+  find<QLineEdit>("dataFolder").setText(QString::fromStdString((m_folder / "data").string()));
+  find("checkData").click();
+  auto& findings = find<QPlainTextEdit>("findings");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !findings.toPlainText().isEmpty(); }, kLongMs));
+  EXPECT_TRUE(findings.toPlainText().contains(QStringLiteral("4 cases")));
+  find<QSpinBox>("epochsBox").setValue(2);
+  ASSERT_TRUE(QTest::qWaitFor([&] { return find("trainStart").isEnabled(); }, kLongMs));
+  find("trainStart").click();
+  auto& message = find<QLabel>("trainMessage");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return !message.text().isEmpty(); }, kLongMs));
+  EXPECT_EQ(m_models.installed, std::vector<std::string>{"sample-tuned"})
+      << message.text().toStdString();
+  picture(find<QDialog>("trainDialog"), "train");
+  find<QDialog>("trainDialog").close();
+}
+
+}  // namespace
+}  // namespace argand::ui
