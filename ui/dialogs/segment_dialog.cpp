@@ -365,11 +365,7 @@ void SegmentDialog::showProgress(const Progress& progress) {
   if (!m_running) {
     return;
   }
-  QString text = QString::fromStdString(progress.stage);
-  if (!progress.detail.empty()) {
-    text += QStringLiteral(", ") + QString::fromStdString(progress.detail);
-  }
-  m_stage->setText(text);
+  m_stage->setText(m_clock.line(progress));
   m_bar->setValue(int(progress.fraction * 1000.0));
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/infer/segmenter.h"
 #include "ui/jobs/job_runner.h"
+#include "ui/jobs/stage_clock.h"
 
 #include <QDialog>
 #include <QTimer>
@@ -78,6 +79,7 @@ class SegmentDialog : public QDialog {
   QPlainTextEdit* m_planText;
   QLabel* m_stage;
   QProgressBar* m_bar;
+  StageClock m_clock;
   QPushButton* m_start;
   QPushButton* m_close;
   JobRunner m_planner;

@@ -186,11 +186,7 @@ void StatusStrip::showProgress(const Progress& progress) {
   if (!m_jobs.busy() || m_jobs.cancelling()) {
     return;
   }
-  QString text = QString::fromStdString(progress.stage);
-  if (!progress.detail.empty()) {
-    text += QStringLiteral(", ") + QString::fromStdString(progress.detail);
-  }
-  m_task->setText(text);
+  m_task->setText(m_clock.line(progress));
   m_bar->setValue(int(progress.fraction * 1000.0));
   m_task->show();
   m_bar->show();

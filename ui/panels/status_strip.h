@@ -3,6 +3,7 @@
 
 #include "core/volume/affine.h"
 #include "ui/jobs/job_runner.h"
+#include "ui/jobs/stage_clock.h"
 
 #include <QString>
 #include <QTimer>
@@ -48,6 +49,7 @@ class StatusStrip : public QWidget {
   QProgressBar* m_bar;
   QToolButton* m_cancel;
   QLabel* m_memory;
+  StageClock m_clock;
   QTimer m_noticeTimer;
   QTimer m_memoryTimer;
 };

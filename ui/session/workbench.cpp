@@ -11,6 +11,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 namespace argand::ui {
 namespace {
@@ -243,13 +244,7 @@ void Workbench::loaded(Loaded loaded) {
       m_studies.setThumbnail(loaded.key, thumbnailOf(*loaded.volume, kThumbnailPixels));
     }
     emit shown(loaded.key);
-    QStringList warnings;
-    for (const study::Warning& warning : entry->warnings) {
-      warnings << text(warning.text);
-    }
-    if (!warnings.isEmpty()) {
-      emit warned(tr("Look at the geometry of this series"), warnings);
-    }
+    warnOfGeometry(entry->warnings);
   }
   if (!loaded.labels) {
     return;
@@ -266,6 +261,23 @@ void Workbench::loaded(Loaded loaded) {
       warnings << text(warning);
     }
     emit warned(tr("Look at these structures"), warnings);
+  }
+}
+
+// What bends or tears the image is said before anyone measures on it; the rest
+// is marked in the list.
+void Workbench::warnOfGeometry(const std::vector<study::Warning>& warnings) {
+  static const std::set<std::string> kGeometry{"tilt", "gap", "uneven-spacing", "non-orthogonal"};
+  QStringList bent;
+  for (const study::Warning& warning : warnings) {
+    if (kGeometry.contains(warning.code)) {
+      bent << text(warning.text);
+    } else {
+      m_session.say(text(warning.text));
+    }
+  }
+  if (!bent.isEmpty()) {
+    emit warned(tr("Look at the geometry of this series"), bent);
   }
 }
 

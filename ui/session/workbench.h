@@ -89,6 +89,7 @@ class Workbench : public QObject {
   void showImage(const QString& key, const study::Entry& entry);
   void showStructures(const study::Entry& entry);
   void loaded(Loaded loaded);
+  void warnOfGeometry(const std::vector<study::Warning>& warnings);
   [[nodiscard]] bool merge(const Segmentation& result,
                            const QString& title,
                            FailureSignal onFailure);
