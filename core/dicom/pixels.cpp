@@ -2,9 +2,11 @@
 #include "core/dicom/pixels.h"
 
 #include "core/dicom/jpeg2000.h"
+#include "core/dicom/run_length.h"
 
 #include <dcmtk/dcmdata/dcpixel.h>
-#include <dcmtk/dcmdata/dcrledrg.h>
+#include <dcmtk/dcmdata/dcpixseq.h>
+#include <dcmtk/dcmdata/dcpxitem.h>
 #include <dcmtk/dcmdata/dcxfer.h>
 #include <dcmtk/dcmjpeg/djdecode.h>
 #include <dcmtk/dcmjpls/djdecode.h>
@@ -23,7 +25,6 @@ Failure refused(std::string reason) {
 
 void registerDecoders() {
   static const bool kOnce = [] {
-    DcmRLEDecoderRegistration::registerCodecs();
     DJDecoderRegistration::registerCodecs();
     DJLSDecoderRegistration::registerCodecs();
     return true;
@@ -68,6 +69,28 @@ Result<void> decodeWithDcmtk(DcmDataset& dataset,
   return {};
 }
 
+// A frame is one whole fragment (PS3.5 A.4.2); the first item is the offset table.
+Result<void> decodeRunLength(DcmPixelData& pixels,
+                             const PixelFormat& format,
+                             std::uint32_t frame,
+                             std::vector<std::uint8_t>& raw) {
+  DcmPixelSequence* sequence = nullptr;
+  DcmPixelItem* item = nullptr;
+  Uint8* data = nullptr;
+  if (pixels.getEncapsulatedRepresentation(EXS_RLELossless, nullptr, sequence).bad() ||
+      sequence == nullptr || sequence->getItem(item, frame + 1UL).bad() ||
+      item->getUint8Array(data).bad() || data == nullptr) {
+    return refused(fmt::format("Its run-length encoded pixels lack frame {}.", frame + 1));
+  }
+  const auto count =
+      static_cast<std::size_t>(format.rows) * static_cast<std::size_t>(format.columns);
+  ARGAND_ASSIGN(
+      raw,
+      decodedRunLength(
+          {data, item->getLength()}, count, static_cast<std::size_t>(format.bitsAllocated / 8)));
+  return {};
+}
+
 }  // namespace
 
 Result<void> decodeFrame(DcmDataset& dataset,
@@ -101,8 +124,13 @@ Result<void> decodeFrame(DcmDataset& dataset,
   if (isJpeg2000(syntax)) {
     return decodeJpeg2000(dataset, *pixels, format, frame, stored);
   }
-  std::vector<std::uint8_t> raw(frameBytes + frameBytes % 2);
-  ARGAND_TRY(decodeWithDcmtk(dataset, *pixels, frame, raw));
+  std::vector<std::uint8_t> raw;
+  if (syntax == EXS_RLELossless) {
+    ARGAND_TRY(decodeRunLength(*pixels, format, frame, raw));
+  } else {
+    raw.resize(frameBytes + frameBytes % 2);
+    ARGAND_TRY(decodeWithDcmtk(dataset, *pixels, frame, raw));
+  }
   switch (format.bitsAllocated) {
     case 8:
       unpack<std::uint8_t>(raw, format, stored);
