@@ -66,14 +66,6 @@ std::size_t voxelHash(const Volume& volume) {
   });
 }
 
-std::int64_t notFinite(const Volume& volume) {
-  return volume.visit([](const auto& voxels) -> std::int64_t {
-    return std::count_if(voxels.begin(), voxels.end(), [](auto voxel) {
-      return !std::isfinite(static_cast<double>(voxel));
-    });
-  });
-}
-
 Finding refused(const std::string& id, std::string text) {
   return {id, std::move(text), true};
 }
@@ -93,6 +85,11 @@ class Checker {
       m_report.findings.push_back(refused(pair.id, labels.error().message));
       return;
     }
+    for (const auto* warnings : {&image->warnings, &labels->warnings}) {
+      for (const io::Warning& warning : *warnings) {
+        m_report.findings.push_back({pair.id, warning.text, false});
+      }
+    }
     if (usable(pair, image->volume, labels->labels)) {
       m_report.cases.push_back(pair);
     }
@@ -107,11 +104,6 @@ class Checker {
           pair,
           fmt::format(
               "{} does not lie on the grid of {}.", pair.labels.string(), pair.image.string()));
-    }
-    if (const std::int64_t count = notFinite(volume); count > 0) {
-      return refuse(
-          pair,
-          fmt::format("{} has {} voxel(s) that are not numbers.", pair.image.string(), count));
     }
     const std::set<LabelValue> values(labels.voxels.begin(), labels.voxels.end());
     if (!values.empty() && *values.rbegin() >= m_card.classes()) {

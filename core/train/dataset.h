@@ -28,7 +28,7 @@ struct Finding {
 struct DatasetReport {
   std::vector<Case> cases;  // those that can be used, sorted by id
   std::vector<Finding>
-      findings;  // image without label, other grid, NaN, label not in the model, duplicate...
+      findings;  // image without label, other grid, label not in the model, repairs, duplicates...
   std::vector<LabelValue> values;  // label values that occur
   Vec3 largestExtentMm;            // in the card's axis order
 };

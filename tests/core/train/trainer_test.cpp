@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/train/trainer.h"
+
+#include "core/io/image_file.h"
+#include "core/volume/phantom.h"
+#include "core/volume/segmentation.h"
+#include "tests/core/infer/fake_models.h"
+#include "tests/support/test_data.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+namespace argand::train {
+
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// Two shapes at a place of the case's own, with a texture on top.
+void writePair(const fs::path& folder, int n) {
+  const Geometry grid = phantom::grid({18 + n % 3, 20, 17}, {1, 1, 1}, n % 2 == 0 ? "RAS" : "LPI");
+  const double shift = 0.7 * static_cast<double>(n % 4);
+  const std::vector<phantom::Shape> shapes{
+      phantom::sphere("One", {-3.0 + shift, 2.0 - shift, 1.0}, 4.0),
+      phantom::box("Two", {3.5, -4.0 + shift, -1.0}, {5.0, 5.0, 7.0})};
+  const Volume image = phantom::image(grid, shapes, {300.0, 700.0}, 100.0);
+  std::vector<float> voxels;
+  image.visit([&](const auto& source) {
+    for (std::size_t v = 0; v < source.size(); ++v) {
+      voxels.push_back(static_cast<float>(source[v]) +
+                       30.0F * static_cast<float>(std::sin(
+                                   1.3 * static_cast<double>(v + 17U * static_cast<unsigned>(n)))));
+    }
+  });
+  const std::string name = fmt::format("case{}.nii.gz", n);
+  ASSERT_TRUE(io::writeImage(folder / "images" / name, Volume::create(grid, voxels).value()));
+  ASSERT_TRUE(io::writeLabels(folder / "labels" / name,
+                              flattened(phantom::rasterized(grid, shapes)).value()));
+}
+
+class Trainer : public ::testing::Test {
+ protected:
+  Trainer() {
+    fs::create_directories(m_folder / "images");
+    fs::create_directories(m_folder / "labels");
+    for (int n = 0; n < 6; ++n) {
+      writePair(m_folder, n);
+    }
+  }
+
+  [[nodiscard]] TrainOptions options(const char* out, int epochs) const {
+    TrainOptions result;
+    result.data = m_folder;
+    result.out = m_folder / out;
+    result.base = "sample";
+    result.modelId = "phantom";
+    result.epochs = epochs;
+    result.learningRate = 1e-2;
+    result.fromScratch = true;
+    result.validationShare = 0.34;
+    result.devices = engine::parseDevices("cpu", "1GiB", 1).value();
+    return result;
+  }
+
+  static std::vector<std::pair<double, double>> curve(const TrainResult& result) {
+    std::vector<std::pair<double, double>> points;
+    for (const EpochReport& epoch : result.epochs) {
+      points.emplace_back(epoch.loss, epoch.meanDice);
+    }
+    return points;
+  }
+
+  fs::path m_folder = test::testDir();
+  test::FakeModels m_models{test::sampleCard("lamp-unet:n=8,depth=2,classes=3,norm=instance"),
+                            m_folder};
+};
+
+TEST_F(Trainer, LearnsPhantomsUntilItFindsThemInOtherCases) {
+  TrainOptions plain = options("out", 40);
+  plain.augment = false;
+  plain.batch = 1;
+  plain.learningRate = 3e-3;
+  std::vector<int> told;
+  const auto result =
+      train(plain, m_models, [&](const EpochReport& report) { told.push_back(report.epoch); });
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_GT(result->best.meanDice, 0.9);
+  EXPECT_LT(result->epochs.back().loss, 0.3 * result->epochs.front().loss);
+  EXPECT_EQ(told.size(), 40U);
+  EXPECT_EQ(result->split.validation.size(), 2U);
+  EXPECT_GT(result->best.peakBytes, 0);
+
+  const Json json = readJsonFile(result->model / "card.json").value();
+  const auto card = infer::ModelCard::fromJson(json, "card.json");
+  ASSERT_TRUE(card) << card.error().message;
+  EXPECT_EQ(card->id, "phantom");
+  EXPECT_EQ(card->weightsSha256,
+            infer::sha256OfFile(result->model / "weights.safetensors").value());
+  EXPECT_NEAR(card->metrics["mean_dice"].get<double>(), result->best.meanDice, 1e-12);
+  EXPECT_NEAR(card->trainedExtentMm.x, 20.0, 1e-6);
+  EXPECT_EQ(readJsonFile(m_folder / "out" / "curves.json")->size(), 40U);
+}
+
+TEST_F(Trainer, GoesOnToTheSameNumbersBitForBit) {
+  TrainOptions parts = options("parts", 4);
+  parts.devices = engine::parseDevices("cpu", "1GiB", 2).value();  // two cases side by side
+  TrainOptions atOnce = parts;
+  atOnce.out = m_folder / "whole";
+  const auto whole = train(atOnce, m_models);
+  ASSERT_TRUE(whole) << whole.error().message;
+
+  std::stop_source kill;
+  const auto first = train(
+      parts,
+      m_models,
+      [&](const EpochReport& report) {
+        if (report.epoch == 2) {
+          kill.request_stop();
+        }
+      },
+      kill.get_token());
+  ASSERT_FALSE(first);
+  EXPECT_EQ(first.error().code, ErrorCode::Cancelled);
+  parts.resume = true;
+  const auto rest = train(parts, m_models);
+  ASSERT_TRUE(rest) << rest.error().message;
+  EXPECT_EQ(curve(*rest), curve(*whole));
+  EXPECT_EQ(infer::sha256OfFile(rest->model / "weights.safetensors").value(),
+            infer::sha256OfFile(whole->model / "weights.safetensors").value());
+
+  parts.learningRate = 2e-2;
+  const auto other = train(parts, m_models);
+  ASSERT_FALSE(other);
+  EXPECT_THAT(other.error().message, HasSubstr("learning_rate"));
+  parts.resume = false;
+  EXPECT_THAT(train(parts, m_models).error().message, HasSubstr("resume it"));
+}
+
+TEST_F(Trainer, TakesTheSameStepsOnSlabs) {
+  TrainOptions one = options("one", 2);
+  const auto single = train(one, m_models);
+  ASSERT_TRUE(single) << single.error().message;
+  TrainOptions two = options("two", 2);
+  two.devices = engine::parseDevices("cpu:0,cpu:1", "1GiB", 1).value();
+  two.plan = "slabs";
+  const auto slabs = train(two, m_models);
+  ASSERT_TRUE(slabs) << slabs.error().message;
+  for (std::size_t n = 0; n < 2; ++n) {
+    EXPECT_NEAR(slabs->epochs[n].loss, single->epochs[n].loss, 2e-3);
+  }
+}
+
+TEST_F(Trainer, FineTunesFromTheBaseAndSaysWhereItComesFrom) {
+  TrainOptions tuned = options("tuned", 1);
+  tuned.fromScratch = false;
+  tuned.modelId.clear();
+  const auto result = train(tuned, m_models);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto card =
+      infer::ModelCard::fromJson(readJsonFile(result->model / "card.json").value(), "card").value();
+  EXPECT_EQ(card.id, "sample-tuned");
+  EXPECT_THAT(card.parent, HasSubstr(m_models.list()[0].weightsSha256));
+  EXPECT_NEAR(card.trainedExtentMm.x, 200.0, 1e-9);  // the base's field was larger
+}
+
+TEST_F(Trainer, SaysSoWhereTheLossIsNoNumberAnyMore) {
+  const fs::path weights = m_models.load("sample")->weights;
+  engine::TensorFile file = engine::readTensorFile(weights).value();
+  std::fill(file.tensors[0].data.begin(), file.tensors[0].data.end(), std::byte{0xff});  // NaN
+  ASSERT_TRUE(engine::writeTensorFile(weights, file));
+  TrainOptions broken = options("broken", 3);
+  broken.fromScratch = false;
+  const auto result = train(broken, m_models);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message, HasSubstr("no longer a number in epoch 1"));
+}
+
+TEST_F(Trainer, RefusesBeforeTheFirstStepWhatCannotBe) {
+  TrainOptions none = options("none", 1);
+  none.devices.clear();
+  EXPECT_THAT(train(none, m_models).error().message, HasSubstr("device"));
+  TrainOptions missing = options("missing", 1);
+  missing.data = m_folder / "nowhere";
+  EXPECT_THAT(train(missing, m_models).error().message, HasSubstr("nowhere"));
+  TrainOptions resumed = options("resumed", 1);
+  resumed.resume = true;
+  EXPECT_THAT(train(resumed, m_models).error().message, HasSubstr("nothing to resume"));
+  TrainOptions tight = options("tight", 1);
+  tight.devices = engine::parseDevices("cpu", "64KiB", 1).value();
+  EXPECT_EQ(train(tight, m_models).error().code, ErrorCode::NoPlan);
+  TrainOptions wrongId = options("wrong-id", 1);
+  wrongId.modelId = "Not An Id";
+  EXPECT_THAT(train(wrongId, m_models).error().message, HasSubstr("'id'"));
+}
+
+TEST(TrainOptions, AreReadFromJson) {
+  const auto read = TrainOptions::fromJson(
+      Json{{"epochs", 7}, {"loss", "focal"}, {"learning_rate", 0.01}, {"out", "/x"}}, {});
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->epochs, 7);
+  EXPECT_EQ(read->loss, RegionLoss::Focal);
+  EXPECT_EQ(read->out, "/x");
+  EXPECT_EQ(read->batch, 2);
+  EXPECT_THAT(TrainOptions::fromJson(Json{{"epoch", 7}}, {}).error().message, HasSubstr("'epoch'"));
+  EXPECT_THAT(TrainOptions::fromJson(Json{{"epochs", "many"}}, {}).error().message,
+              HasSubstr("'epochs'"));
+  EXPECT_THAT(TrainOptions::fromJson(Json{{"loss", "l2"}}, {}).error().message,
+              HasSubstr("'loss'"));
+}
+
+}  // namespace
+
+}  // namespace argand::train
