@@ -3,26 +3,6 @@
 
 namespace argand::app {
 
-namespace {
-
-// The slices of a volume that comes from no DICOM series: where they lie, and
-// no UID, which the writer invents.
-SourceSeries bareSource(const Volume& volume) {
-  const Geometry& geometry = volume.geometry();
-  SourceSeries source;
-  source.modality = std::string(toString(volume.modality));
-  source.rowCosine = geometry.direction(0);
-  source.columnCosine = geometry.direction(1);
-  for (std::int64_t k = 0; k < geometry.size.k; ++k) {
-    SourceSlice slice;
-    slice.positionMm = geometry.sliceToLps(0.0, 0.0, k);
-    source.slices.push_back(slice);
-  }
-  return source;
-}
-
-}  // namespace
-
 void RtStructSettings::addTo(CLI::App& verb) {
   verb.add_flag("--invent-uids",
                 inventUids,
@@ -62,13 +42,10 @@ Result<dicom::WrittenRtStruct> writeRtStruct(const std::filesystem::path& path,
   options.inventUids = settings.inventUids;
   options.holes = settings.separateHoles ? HoleStyle::Xor : HoleStyle::Keyhole;
   options.remark = settings.remark;
-  return dicom::writeRtStruct(path,
-                              segmentation,
-                              reference.source ? *reference.source : bareSource(reference),
-                              options,
-                              only,
-                              stop,
-                              progress);
+  SourceSeries source;  // of an image that is from no DICOM series: nothing but what it is
+  source.modality = std::string(toString(reference.modality));
+  return dicom::writeRtStruct(
+      path, segmentation, reference.source.value_or(source), options, only, stop, progress);
 }
 
 Json toJson(const std::vector<dicom::WrittenStructure>& structures) {
