@@ -263,7 +263,7 @@ void MainWindow::buildViewActions() {
   m_needVolume << action(
       menu, "resetAllAction", tr("Reset the window too"), {}, keys({"Shift+R"}), [this] {
         emit m_session.viewResetRequested();
-        m_session.setWindow(m_session.volume()->defaultWindow());
+        m_session.setWindow(startWindow(*m_session.volume()));
       });
   m_needVolume << action(menu, "maximiseAction", tr("&One view, or all four"), {}, {}, [this] {
     m_views->toggleMaximized();

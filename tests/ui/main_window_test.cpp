@@ -83,6 +83,13 @@ class MainWindowTest : public testing::Test {
     EXPECT_TRUE(message_box::takeShown().isEmpty());
   }
 
+  // Shortcuts reach only the active window; a display without a window manager gives
+  // it to none by itself.
+  void activate() {
+    m_window->activateWindow();
+    ASSERT_TRUE(QTest::qWaitForWindowActive(m_window.get()));
+  }
+
   [[nodiscard]] Session& session() { return m_window->session(); }
 
   [[nodiscard]] bool idle() {
@@ -163,6 +170,7 @@ TEST_F(MainWindowTest, SegmentsPaintsUndoesExportsAndReadsBack) {
   ASSERT_TRUE(direct) << direct.error().message;
   EXPECT_EQ(flattened(direct->segmentation).value().voxels, automatic);
 
+  activate();
   QTest::keyClick(&m_window->views().activeSliceView(), Qt::Key_P);
   ASSERT_EQ(session().tool(), Tool::Paint);
   strokeInAxialView();
@@ -259,6 +267,7 @@ TEST_F(MainWindowTest, NamesTheReasonWhereNothingCanBeOpened) {
 
 TEST_F(MainWindowTest, KeysReachTheSession) {
   openStudy();
+  activate();
   QWidget* view = &m_window->views().activeSliceView();
   view->setFocus();
   QTest::keyClick(view, Qt::Key_X);

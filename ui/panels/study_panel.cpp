@@ -106,7 +106,7 @@ class EntryDelegate : public QStyledItemDelegate {
     painter.setFont(font);
     painter.setPen(colours::kText);
     painter.drawText(
-        line, Qt::AlignVCenter, metrics.elidedText(name, Qt::ElideRight, line.width()));
+        line, Qt::AlignVCenter, metrics.elidedText(name, Qt::ElideMiddle, line.width()));
     line.translate(0, metrics.height());
     painter.setFont(option.font);
     painter.setPen(colours::kQuiet);

@@ -305,9 +305,10 @@ void ToolPanel::showWindow() {
   m_level->setValue(window.level);
   int shown = -1;
   if (const auto& volume = m_session.volume()) {
-    const WindowLevel own = volume->defaultWindow();
-    if (own.width == window.width && own.level == window.level) {
-      shown = m_preset->findData(0);
+    for (const WindowLevel& own : ownWindows(*volume)) {
+      if (own.width == window.width && own.level == window.level) {
+        shown = m_preset->findData(0);
+      }
     }
     for (const WindowPreset& preset : windowPresets(volume->modality)) {
       if (preset.window.width == window.width && preset.window.level == window.level) {

@@ -80,7 +80,7 @@ void Session::setVolume(std::shared_ptr<const Volume> volume, const QString& key
   } else {
     Document document;
     document.segmentation = Segmentation(volume->geometry());
-    document.window = volume->defaultWindow();
+    document.window = startWindow(*volume);
     document.cursorMm = keepCursor ? lastCursor : volume->geometry().centerMm();
     document.volume = std::move(volume);
     start(std::move(document));
@@ -497,12 +497,12 @@ void Session::applyPreset(int number) {
     return;
   }
   if (number == 0) {
-    const auto& windows = m_volume->windows;
+    const std::vector<WindowLevel> windows = ownWindows(*m_volume);
     const auto shown = std::find_if(windows.begin(), windows.end(), [&](const WindowLevel& window) {
       return window.width == m_window.width && window.level == m_window.level;
     });
     const bool another = shown != windows.end() && std::next(shown) != windows.end();
-    setWindow(another ? *std::next(shown) : m_volume->defaultWindow());
+    setWindow(another ? *std::next(shown) : windows.front());
     return;
   }
   if (number == 9) {

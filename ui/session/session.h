@@ -125,7 +125,7 @@ class Session : public QObject {
   [[nodiscard]] const WindowLevel& window() const { return m_window; }
 
   void setWindow(const WindowLevel& window);
-  // 0: the source's own (again: its next one); 1 to 8: see window_presets.h; 9: the
+  // 0: the source's own (again: the next one); 1 to 8: see window_presets.h; 9: the
   // person's own for this modality.
   void applyPreset(int number);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/session/study_model.h"
 
+#include "ui/session/dicom_text.h"
+#include "ui/session/window_presets.h"
+
 #include <QLocale>
 #include <QStringList>
 
@@ -11,12 +14,6 @@ namespace {
 
 QString text(const std::string& utf8) {
   return QString::fromStdString(utf8);
-}
-
-// 20260131 as 2026-01-31; anything else as it is.
-QString dateText(const std::string& dicomDate) {
-  const QString date = text(dicomDate);
-  return date.size() == 8 ? date.left(4) + u'-' + date.mid(4, 2) + u'-' + date.mid(6) : date;
 }
 
 QString kindText(dicom::ObjectKind kind) {
@@ -31,13 +28,17 @@ QString kindText(dicom::ObjectKind kind) {
   return {};
 }
 
-QString gridText(const Geometry& geometry) {
-  const Vec3 spacing = geometry.spacingMm();
-  const QLocale locale = QLocale::c();
-  return StudyModel::tr("%1 x %2 x %3, %4 x %5 x %6 mm")
+QString sizeText(const Geometry& geometry) {
+  return StudyModel::tr("%1 x %2 x %3")
       .arg(geometry.size.i)
       .arg(geometry.size.j)
-      .arg(geometry.size.k)
+      .arg(geometry.size.k);
+}
+
+QString spacingText(const Geometry& geometry) {
+  const Vec3 spacing = geometry.spacingMm();
+  const QLocale locale = QLocale::c();
+  return StudyModel::tr("voxels of %1 x %2 x %3 mm")
       .arg(locale.toString(spacing.x, 'g', 3),
            locale.toString(spacing.y, 'g', 3),
            locale.toString(spacing.z, 'g', 3));
@@ -59,7 +60,7 @@ Thumbnail thumbnailOf(const Volume& volume, int longestSide) {
   picture.width = std::max(1, static_cast<int>(widthMm / mmPerPixel));
   picture.height = std::max(1, static_cast<int>(heightMm / mmPerPixel));
   picture.pixels.resize(qsizetype{picture.width} * picture.height);
-  const WindowLevel window = volume.defaultWindow();
+  const WindowLevel window = startWindow(volume);
   const double low = window.level - window.width / 2.0;
   qsizetype at = 0;
   for (int y = 0; y < picture.height; ++y) {
@@ -118,9 +119,9 @@ StudyModel::Study& StudyModel::studyOf(const study::Entry& entry) {
   auto study = std::make_unique<Study>();
   study->uid = uid;
   if (entry.series) {
-    study->patient = text(entry.series->patientLabel);
+    study->patient = personName(text(entry.series->patientLabel));
     study->description = text(entry.series->studyDescription);
-    study->date = dateText(entry.series->studyDate);
+    study->date = dateText(text(entry.series->studyDate));
   }
   m_studies.push_back(std::move(study));
   return *m_studies.back();
@@ -262,6 +263,17 @@ QVariant StudyModel::studyData(const Study& study, int role) const {
   }
 }
 
+QString StudyModel::tipText(const study::Entry& entry, const QStringList& warnings) const {
+  QStringList lines{text(entry.description)};
+  if (entry.geometry) {
+    lines << sizeText(*entry.geometry) + QStringLiteral(", ") + spacingText(*entry.geometry);
+  }
+  if (!m_patientHidden) {
+    lines << text(entry.path.string());
+  }
+  return (lines + warnings).join(u'\n');
+}
+
 QVariant StudyModel::seriesData(const Series& series, int role) const {
   const study::Entry& entry = series.entry;
   switch (role) {
@@ -273,7 +285,7 @@ QVariant StudyModel::seriesData(const Series& series, int role) const {
       const QString kind = entry.kind == dicom::ObjectKind::Image && !entry.modality.empty()
                                ? text(entry.modality)
                                : kindText(entry.kind);
-      return entry.geometry ? kind + QStringLiteral("  ") + gridText(*entry.geometry) : kind;
+      return entry.geometry ? kind + QStringLiteral("  ") + sizeText(*entry.geometry) : kind;
     }
     case WarningsRole:
     case Qt::ToolTipRole: {
@@ -281,11 +293,7 @@ QVariant StudyModel::seriesData(const Series& series, int role) const {
       for (const study::Warning& warning : entry.warnings) {
         lines << text(warning.text);
       }
-      if (role == WarningsRole) {
-        return lines;
-      }
-      lines.prepend(data(indexOf(series.key), Qt::DisplayRole).toString());
-      return lines.join(u'\n');
+      return role == WarningsRole ? QVariant(lines) : QVariant(tipText(entry, lines));
     }
     case KeyRole:
       return series.key;

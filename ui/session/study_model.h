@@ -79,6 +79,7 @@ class StudyModel : public QAbstractItemModel {
   [[nodiscard]] Study& studyOf(const study::Entry& entry);
   [[nodiscard]] QVariant studyData(const Study& study, int role) const;
   [[nodiscard]] QVariant seriesData(const Series& series, int role) const;
+  [[nodiscard]] QString tipText(const study::Entry& entry, const QStringList& warnings) const;
   [[nodiscard]] Series* find(const QString& key) const;
 
   std::vector<std::unique_ptr<Study>> m_studies;

@@ -40,4 +40,26 @@ std::optional<WindowPreset> windowPreset(Modality modality, int key) {
   return std::nullopt;
 }
 
+std::vector<WindowLevel> ownWindows(const Volume& volume) {
+  std::vector<WindowLevel> windows = volume.windows;
+  if (windows.empty() && volume.modality == Modality::Ct) {
+    windows.push_back(volume.defaultWindow());
+  }
+  const Volume::Range& values = volume.range();
+  const double width = values.high - values.low;
+  windows.push_back({width > 0.0 ? width : 1.0, (values.low + values.high) / 2.0, {}});
+  return windows;
+}
+
+WindowLevel startWindow(const Volume& volume) {
+  const std::vector<WindowLevel> windows = ownWindows(volume);
+  const WindowLevel& first = windows.front();
+  const Volume::Range& values = volume.range();
+  constexpr double kDarkest = 0.25;
+  const double bottom = first.level - first.width / 2.0;
+  const bool dark = values.high < bottom + kDarkest * first.width;
+  const bool bright = values.low > bottom + (1.0 - kDarkest) * first.width;
+  return dark || bright ? windows.back() : first;
+}
+
 }  // namespace argand::ui

@@ -22,4 +22,10 @@ struct WindowPreset {
 [[nodiscard]] std::vector<WindowPreset> windowPresets(Modality modality);
 [[nodiscard]] std::optional<WindowPreset> windowPreset(Modality modality, int key);
 
+// The windows that key 0 goes through: the source's own, then the one that its values
+// ask for. The first is where a volume starts, unless the image would be all dark or
+// all bright in it (a crop or a map with the window of its parent): then the last.
+[[nodiscard]] std::vector<WindowLevel> ownWindows(const Volume& volume);
+[[nodiscard]] WindowLevel startWindow(const Volume& volume);
+
 }  // namespace argand::ui

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/views/patient_text.h"
 
+#include "ui/session/dicom_text.h"
+
 #include <algorithm>
 
 namespace argand::ui {
@@ -19,21 +21,6 @@ QString valueOf(const SourceSeries& source, std::uint32_t tag) {
                                   [&](const SourceAttribute& one) { return one.tag == tag; });
   return found == source.patientAndStudy.end() ? QString()
                                                : decoded(found->value, source.characterSet);
-}
-
-// PS3.5 6.2.1: family^given^middle^prefix^suffix, groups of another script after "=".
-QString nameOf(const QString& value) {
-  QStringList parts = value.section(u'=', 0, 0).split(u'^');
-  parts.removeAll(QString());
-  if (parts.isEmpty()) {
-    return {};
-  }
-  const QString family = parts.takeFirst();
-  return parts.isEmpty() ? family : family + QStringLiteral(", ") + parts.join(u' ');
-}
-
-QString dateOf(const QString& value) {  // YYYYMMDD
-  return value.size() == 8 ? value.left(4) + u'-' + value.mid(4, 2) + u'-' + value.right(2) : value;
 }
 
 QString ageOf(const QString& value) {  // nnnD, nnnW, nnnM, nnnY
@@ -71,7 +58,7 @@ QString decoded(const std::string& value, const std::string& characterSet) {
 
 PatientText patientText(const SourceSeries& source) {
   PatientText text;
-  append(text.patient, nameOf(valueOf(source, kPatientName)));
+  append(text.patient, personName(valueOf(source, kPatientName)));
   if (const QString id = valueOf(source, kPatientId); !id.isEmpty()) {
     text.patient.append(QStringLiteral("ID ") + id);
   }
@@ -79,7 +66,7 @@ PatientText patientText(const SourceSeries& source) {
          (valueOf(source, kPatientSex) + QStringLiteral("  ") + ageOf(valueOf(source, kPatientAge)))
              .trimmed());
   append(text.study, valueOf(source, kInstitution));
-  append(text.study, dateOf(valueOf(source, kStudyDate)));
+  append(text.study, dateText(valueOf(source, kStudyDate)));
   return text;
 }
 

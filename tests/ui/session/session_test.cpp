@@ -187,10 +187,24 @@ TEST_F(SessionTest, PresetsSetTheCtWindowsAndZeroGoesThroughTheSourcesOwn) {
   Volume two = *m_volume;
   two.windows = {{100.0, 10.0, "A"}, {200.0, 20.0, "B"}};
   m_session.setVolume(std::make_shared<const Volume>(std::move(two)), QStringLiteral("two"));
+  m_session.setWindow({333.0, 3.0, {}});
+  m_session.applyPreset(0);
+  EXPECT_EQ(m_session.window().width, 100.0);
   m_session.applyPreset(0);
   EXPECT_EQ(m_session.window().width, 200.0);
   m_session.applyPreset(0);
+  m_session.applyPreset(0);
   EXPECT_EQ(m_session.window().width, 100.0);
+}
+
+TEST_F(SessionTest, StartsFromTheValuesWhereTheSourcesWindowShowsNothing) {
+  Volume dark = *m_volume;
+  dark.windows = {{9000.0, 6000.0, "of the whole head"}};
+  m_session.setVolume(std::make_shared<const Volume>(std::move(dark)), QStringLiteral("dark"));
+  const Volume::Range& values = m_volume->range();
+  EXPECT_NEAR(m_session.window().width, values.high - values.low, 1e-9);
+  m_session.applyPreset(0);
+  EXPECT_EQ(m_session.window().width, 9000.0);
 }
 
 TEST_F(SessionTest, GivesNoHounsfieldPresetToAnMr) {
