@@ -26,6 +26,30 @@ bool overlaps(const LabelLayer& layer, const Box& box, const std::vector<std::ui
   return false;
 }
 
+// The box of every value of a layer, in one pass: a result has a hundred structures.
+std::vector<Box> boundsOfAll(const LabelLayer& layer) {
+  std::vector<Box> bounds(std::size_t{1} << 16U);
+  const Size3& size = layer.size();
+  std::vector<LabelValue> slice(static_cast<std::size_t>(size.i * size.j));
+  for (std::int64_t k = 0; k < size.k; ++k) {
+    layer.read({{0, 0, k}, {size.i, size.j, k + 1}}, slice);
+    const LabelValue* row = slice.data();
+    for (std::int64_t j = 0; j < size.j; ++j, row += size.i) {
+      for (std::int64_t i = 0; i < size.i;) {
+        const LabelValue value = row[i];
+        const std::int64_t begin = i;
+        while (i < size.i && row[i] == value) {
+          ++i;
+        }
+        if (value != 0) {
+          bounds[value] = united(bounds[value], {{begin, j, k}, {i, j + 1, k + 1}});
+        }
+      }
+    }
+  }
+  return bounds;
+}
+
 // The first layer, from `preferred` on, in which the mask takes no voxel from another structure.
 int freeLayer(const Segmentation& segmentation,
               int preferred,
@@ -41,12 +65,13 @@ int freeLayer(const Segmentation& segmentation,
   return layers;
 }
 
-// Brings one structure of the result into `merged`, in the place of `old` where there is one.
+// Brings one structure of the result, whose voxels lie in `box`, into `merged`, in the place of
+// `old` where there is one.
 void place(Segmentation& merged,
            const Segmentation& result,
            const Structure& incoming,
-           const Structure* old) {
-  const Box box = result.boundsOf(incoming.id);
+           const Structure* old,
+           const Box& box) {
   const auto mask = box.empty() ? std::vector<std::uint8_t>{} : result.mask(incoming.id, box);
   const int preferred = old != nullptr ? old->layer : std::min(incoming.layer, merged.layerCount());
   Structure placed = incoming;
@@ -95,8 +120,13 @@ Result<MergePlan> mergeResult(const Segmentation& segmentation,
       merged.layer(old->layer).erase(old->label);
     }
   }
+  std::vector<std::vector<Box>> bounds;  // per layer and value
+  for (int n = 0; n < result.layerCount(); ++n) {
+    bounds.push_back(boundsOfAll(result.layer(n)));
+  }
   for (const Structure* incoming : taken) {
-    place(merged, result, *incoming, sameOrgan(segmentation, *incoming));
+    const Box& box = bounds[static_cast<std::size_t>(incoming->layer)][incoming->label];
+    place(merged, result, *incoming, sameOrgan(segmentation, *incoming), box);
   }
   const std::string model = taken.empty() ? std::string{} : taken.front()->model;
   plan.edit = difference(
