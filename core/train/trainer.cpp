@@ -174,7 +174,8 @@ Result<void> Training::loadCases(const std::vector<std::string>& ids, CaseList& 
 
 // What decides the numbers: a run resumed with another recipe would be neither.
 Json Training::recipe() const {
-  return Json{{"base", m_base.id},
+  return Json{{"from_scratch", m_options.fromScratch},
+              {"base", m_base.id},
               {"base_sha256", m_options.fromScratch ? std::string() : m_base.weightsSha256},
               {"network", m_base.network},
               {"epochs", m_options.epochs},

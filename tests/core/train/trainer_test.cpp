@@ -78,17 +78,17 @@ class Trainer : public ::testing::Test {
 };
 
 TEST_F(Trainer, LearnsPhantomsUntilItFindsThemInOtherCases) {
-  TrainOptions plain = options("out", 40);
+  TrainOptions plain = options("out", 90);
   plain.augment = false;
   plain.batch = 1;
-  plain.learningRate = 3e-3;
+  plain.validateEvery = 10;
   std::vector<int> told;
   const auto result =
       train(plain, m_models, [&](const EpochReport& report) { told.push_back(report.epoch); });
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_GT(result->best.meanDice, 0.9);
+  EXPECT_GT(result->best.meanDice, 0.85);  // spheres of a radius of 4 voxels
   EXPECT_LT(result->epochs.back().loss, 0.3 * result->epochs.front().loss);
-  EXPECT_EQ(told.size(), 40U);
+  EXPECT_EQ(told.size(), 90U);
   EXPECT_EQ(result->split.validation.size(), 2U);
   EXPECT_GT(result->best.peakBytes, 0);
 
@@ -100,12 +100,13 @@ TEST_F(Trainer, LearnsPhantomsUntilItFindsThemInOtherCases) {
             infer::sha256OfFile(result->model / "weights.safetensors").value());
   EXPECT_NEAR(card->metrics["mean_dice"].get<double>(), result->best.meanDice, 1e-12);
   EXPECT_NEAR(card->trainedExtentMm.x, 20.0, 1e-6);
-  EXPECT_EQ(readJsonFile(m_folder / "out" / "curves.json")->size(), 40U);
+  EXPECT_EQ(readJsonFile(m_folder / "out" / "curves.json")->size(), 90U);
 }
 
 TEST_F(Trainer, GoesOnToTheSameNumbersBitForBit) {
   TrainOptions parts = options("parts", 4);
   parts.devices = engine::parseDevices("cpu", "1GiB", 2).value();  // two cases side by side
+  parts.validateEvery = 2;
   TrainOptions atOnce = parts;
   atOnce.out = m_folder / "whole";
   const auto whole = train(atOnce, m_models);
