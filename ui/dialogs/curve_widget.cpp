@@ -15,7 +15,7 @@ namespace {
 
 constexpr double kLeft = 46.0;
 constexpr double kRight = 14.0;
-constexpr double kTop = 26.0;
+constexpr double kTop = 34.0;
 constexpr double kBottom = 24.0;
 
 QString number(double value) {

@@ -69,6 +69,8 @@ ExportDialog::ExportDialog(Session& session, Workbench& workbench, QWidget* pare
   m_start->setDefault(true);
   m_close = new QPushButton(tr("Close"), this);
   m_close->setObjectName(QStringLiteral("exportClose"));
+  m_close->setAutoDefault(false);
+  m_browse->setAutoDefault(false);
 
   auto* form = new QGridLayout;
   form->setHorizontalSpacing(14);

@@ -60,12 +60,10 @@ QString mouseHtml() {
   return html + QStringLiteral("</table>");
 }
 
-QString keysHtml(const QList<QAction*>& actions) {
+// Those from `first` on, `count` of them.
+QString keysHtml(const QList<const QAction*>& actions, qsizetype first, qsizetype count) {
   QString html = heading(tr("Keys")) + QStringLiteral("<table>");
-  for (const QAction* action : actions) {
-    if (action->shortcut().isEmpty() || action->objectName().isEmpty()) {
-      continue;
-    }
+  for (const QAction* action : actions.mid(first, count)) {
     QString text = action->text().section(QStringLiteral(": "), 0, 0);
     text.remove(u'&').remove(QStringLiteral("..."));
     html += row(QKeySequence::listToString(action->shortcuts(), QKeySequence::NativeText)
@@ -79,6 +77,7 @@ QTextBrowser* page(const QString& html, QWidget* parent) {
   auto* browser = new QTextBrowser(parent);
   browser->setHtml(html);
   browser->setFrameShape(QFrame::NoFrame);
+  browser->setFocusPolicy(Qt::ClickFocus);
   return browser;
 }
 
@@ -92,8 +91,19 @@ void showKeySheet(QWidget* parent, const QList<QAction*>& actions) {
   auto* layout = new QHBoxLayout(dialog);
   layout->setContentsMargins(14, 14, 14, 14);
   layout->addWidget(page(mouseHtml(), dialog));
-  layout->addWidget(page(keysHtml(actions), dialog));
-  dialog->resize(900, 660);
+  QList<const QAction*> withKeys;
+  for (const QAction* action : actions) {
+    if (!action->shortcut().isEmpty() && !action->objectName().isEmpty()) {
+      withKeys << action;
+    }
+  }
+  const qsizetype half = (withKeys.size() + 1) / 2;
+  layout->addWidget(page(keysHtml(withKeys, 0, half), dialog));
+  layout->addWidget(page(keysHtml(withKeys, half, half), dialog));
+  layout->setStretch(0, 4);
+  layout->setStretch(1, 4);
+  layout->setStretch(2, 3);
+  dialog->resize(1240, 620);
   dialog->show();
 }
 

@@ -58,6 +58,7 @@ SegmentDialog::SegmentDialog(Session& session, Workbench& workbench, QWidget* pa
   m_start->setDefault(true);
   m_close = new QPushButton(tr("Close"), this);
   m_close->setObjectName(QStringLiteral("segmentClose"));
+  m_close->setAutoDefault(false);
 
   auto* columns = new QHBoxLayout;
   columns->setSpacing(18);
@@ -66,6 +67,7 @@ SegmentDialog::SegmentDialog(Session& session, Workbench& workbench, QWidget* pa
   auto* buttons = new QHBoxLayout;
   buttons->addWidget(m_stage, 1);
   buttons->addWidget(m_bar, 1);
+  buttons->addStretch(1);
   buttons->addWidget(m_close);
   buttons->addWidget(m_start);
   auto* layout = new QVBoxLayout(this);
@@ -94,7 +96,7 @@ QWidget* SegmentDialog::buildChoice() {
   layout->setSpacing(8);
   m_models = new QListWidget(box);
   m_models->setObjectName(QStringLiteral("modelList"));
-  m_models->setFixedHeight(104);
+  m_models->setFixedHeight(96);
   m_structures = new CheckList(box);
   m_regionList = new QListWidget(box);
   m_regionList->setObjectName(QStringLiteral("regionList"));
@@ -108,6 +110,9 @@ QWidget* SegmentDialog::buildChoice() {
   m_addRegion->setObjectName(QStringLiteral("addRegionButton"));
   m_removeRegion = new QPushButton(tr("Remove"), box);
   m_removeRegion->setObjectName(QStringLiteral("removeRegionButton"));
+  m_addRegion->setAutoDefault(false);
+  m_removeRegion->setAutoDefault(false);
+  m_removeRegion->setEnabled(false);
   m_devices = new DeviceFields(box);
   auto* regionButtons = new QHBoxLayout;
   regionButtons->addWidget(m_side, 1);
@@ -129,6 +134,9 @@ QWidget* SegmentDialog::buildChoice() {
   });
   connect(m_structures, &CheckList::changed, this, &SegmentDialog::planLater);
   connect(m_devices, &DeviceFields::changed, this, &SegmentDialog::planLater);
+  connect(m_regionList, &QListWidget::currentRowChanged, this, [this](int row) {
+    m_removeRegion->setEnabled(row >= 0);
+  });
   connect(m_addRegion, &QPushButton::clicked, this, &SegmentDialog::addRegion);
   connect(m_removeRegion, &QPushButton::clicked, this, [this] {
     if (const int row = m_regionList->currentRow(); row >= 0) {
@@ -354,11 +362,11 @@ void SegmentDialog::setRunning(bool running) {
                          static_cast<QWidget*>(m_devices),
                          static_cast<QWidget*>(m_regionList),
                          static_cast<QWidget*>(m_side),
-                         static_cast<QWidget*>(m_removeRegion),
                          static_cast<QWidget*>(m_force)}) {
     field->setEnabled(!running);
   }
   m_addRegion->setEnabled(!running && m_session.region().has_value());
+  m_removeRegion->setEnabled(!running && m_regionList->currentRow() >= 0);
 }
 
 void SegmentDialog::showProgress(const Progress& progress) {

@@ -29,7 +29,9 @@ namespace argand::ui {
 namespace {
 
 QLabel* section(const QString& text, QWidget* parent) {
-  return roleLabel(text, "section", parent);
+  QLabel* label = roleLabel(text, "section", parent);
+  label->setWordWrap(false);
+  return label;
 }
 
 // Lower case letters, digits and dashes, as ids of models are.
@@ -89,6 +91,7 @@ TrainDialog::TrainDialog(TrainingRun& run, QWidget* parent) : QDialog(parent), m
   auto* buttons = new QHBoxLayout;
   buttons->addWidget(m_stage, 1);
   buttons->addWidget(m_bar, 1);
+  buttons->addStretch(1);
   buttons->addWidget(m_close);
   buttons->addWidget(m_cancel);
   buttons->addWidget(m_start);
