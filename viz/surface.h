@@ -30,7 +30,7 @@ struct SurfaceOptions {
   // Taubin's windowed sinc (1996): removes the stairs of voxels, keeps the volume.
   int smoothingPasses = 20;
   double passBand = 0.06;
-  std::int64_t maxTriangles = 60'000;
+  std::int64_t maxTriangles = 24'000;
   // A structure whose box is larger is halved (averaged) until it fits.
   std::int64_t maxVoxels = 12'000'000;
 };

@@ -98,7 +98,7 @@ vtkSmartPointer<vtkAnnotatedCubeActor> letterCube() {
   cube->SetZPlusFaceText("H");
   cube->SetZMinusFaceText("F");
   cube->SetXFaceTextRotation(90);
-  cube->SetYFaceTextRotation(180);
+  cube->SetYFaceTextRotation(0);
   cube->SetZFaceTextRotation(-90);
   cube->SetFaceTextScale(0.62);
   cube->SetTextEdgesVisibility(0);
@@ -228,6 +228,7 @@ void VolumeScene::Parts::placeCube() {
 VolumeScene::VolumeScene() : m_parts(std::make_unique<Parts>()) {
   Parts& parts = *m_parts;
   parts.scene->SetBackground(kBackground.data());
+  parts.scene->SetBackgroundAlpha(1.0);  // else the desktop's compositor shines through
   parts.scene->GetActiveCamera()->SetViewAngle(kViewAngleDegrees);
   parts.scene->TwoSidedLightingOn();
   parts.outline->GetProperty()->SetColor(0.32, 0.34, 0.38);
@@ -375,7 +376,7 @@ void VolumeScene::resetCamera() {
   std::array<double, 3> looking{};
   camera->GetDirectionOfProjection(looking.data());
   const double reach = parts.reachMm();
-  const double distance = 1.05 * reach / std::sin(0.5 * kViewAngleDegrees * kDegree);
+  const double distance = 0.76 * reach / std::sin(0.5 * kViewAngleDegrees * kDegree);
   camera->SetFocalPoint(center.x, center.y, center.z);
   camera->SetPosition(center.x - looking[0] * distance,
                       center.y - looking[1] * distance,

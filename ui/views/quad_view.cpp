@@ -122,14 +122,12 @@ void QuadView::maximize(QWidget& view) {
   for (Frame* frame : m_frames) {
     frame->setVisible(m_maximized == nullptr || frame->view() == m_maximized);
   }
+  // A hidden view's row and column give their room away.
   auto* grid = static_cast<QGridLayout*>(layout());
-  for (int n = 0; n < 4; ++n) {
-    // A hidden view's row and column give their room away.
-    const bool shown = !m_frames[static_cast<std::size_t>(n)]->isHidden();
-    if (m_maximized == nullptr || shown) {
-      grid->setRowStretch(n / 2, 1);
-      grid->setColumnStretch(n % 2, 1);
-    }
+  for (int line = 0; line < 2; ++line) {
+    const auto shown = [&](int n) { return !m_frames[static_cast<std::size_t>(n)]->isHidden(); };
+    grid->setRowStretch(line, shown(2 * line) || shown(2 * line + 1) ? 1 : 0);
+    grid->setColumnStretch(line, shown(line) || shown(line + 2) ? 1 : 0);
   }
 }
 

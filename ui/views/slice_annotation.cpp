@@ -195,9 +195,7 @@ QStringList SliceAnnotation::bottomLeft() const {
               .arg(slice + 1)
               .arg(frame.slices())
               .arg(positionText(middle, frame.plane())),
-          translated("Spacing %1 mm   Zoom %2x")
-              .arg(frame.spacingMm(), 0, 'f', 1)
-              .arg(zoom, 0, 'f', 1)};
+          translated("Spacing %1 mm   %2x").arg(frame.spacingMm(), 0, 'f', 1).arg(zoom, 0, 'f', 1)};
 }
 
 QStringList SliceAnnotation::bottomRight() const {

@@ -15,6 +15,7 @@ namespace {
 constexpr double kClickPx = 3.0;
 constexpr int kEditRestMs = 350;
 constexpr int kWheelRestMs = 180;
+constexpr int kRepaintMs = 150;
 constexpr double kBodyOpacity = 0.2;  // what contains all others is seen through
 constexpr double kZoomPxPerOctave = 120.0;
 
@@ -40,11 +41,14 @@ VolumeView::VolumeView(Session& session, QWidget* parent) : VtkWidget(parent), m
   m_restTimer.setSingleShot(true);
   m_restTimer.setInterval(kWheelRestMs);
   connect(&m_restTimer, &QTimer::timeout, this, [this] { setMoving(false); });
+  m_repaintTimer.setSingleShot(true);
+  m_repaintTimer.setInterval(kRepaintMs);
+  connect(&m_repaintTimer, &QTimer::timeout, this, [this] { update(); });
   connect(&session, &Session::volumeChanged, this, &VolumeView::takeVolume);
   connect(&session, &Session::segmentationChanged, this, &VolumeView::takeChange);
   connect(&session, &Session::structuresChanged, this, &VolumeView::takeStructures);
   connect(&session, &Session::displayChanged, this, &VolumeView::takeDisplay);
-  connect(&session, &Session::cursorChanged, this, &VolumeView::takeDisplay);
+  connect(&session, &Session::cursorChanged, this, &VolumeView::takeCursor);
   connect(&session, &Session::viewResetRequested, this, &VolumeView::resetView);
   takeVolume();
   if (session.volume()) {
@@ -81,9 +85,20 @@ void VolumeView::takeVolume() {
 }
 
 void VolumeView::takeDisplay() {
+  takeCursor();
+  takeStructures();
+}
+
+void VolumeView::takeCursor() {
   const bool crosshair = m_session.volume() && m_session.display().crosshairVisible;
   m_scene.setCursor(crosshair ? std::optional<Vec3>(m_session.cursorMm()) : std::nullopt);
-  takeStructures();
+  repaintSoon();
+}
+
+void VolumeView::repaintSoon() {
+  if (!m_repaintTimer.isActive()) {
+    m_repaintTimer.start();
+  }
 }
 
 void VolumeView::takeStructures() {
@@ -102,7 +117,7 @@ void VolumeView::takeStructures() {
     m_scene.removeSurface(id);
     m_bounds.erase(id);
   }
-  update();
+  repaintSoon();
 }
 
 void VolumeView::takeChange(const Box& box) {

@@ -56,8 +56,10 @@ class VolumeView : public VtkWidget {
   void takeStructures();
   void takeChange(const Box& box);
   void takeDisplay();
+  void takeCursor();
   void queueChanged();
   void makeNext();
+  void repaintSoon();
   void setMoving(bool moving);
   void placeCursorAt(const QPointF& position);
 
@@ -72,6 +74,9 @@ class VolumeView : public VtkWidget {
   JobRunner m_runner;
   std::uint64_t m_generation = 0;  // counts volumes: results for the last one are dropped
 
+  // Drawing costs most of a frame without a graphics card: what can wait (a new
+  // surface of many, the cursor) is drawn once for several changes.
+  QTimer m_repaintTimer;
   QTimer m_restTimer;  // ends moving after the wheel
   Qt::MouseButton m_button = Qt::NoButton;
   QPointF m_pressed;

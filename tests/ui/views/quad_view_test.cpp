@@ -114,6 +114,9 @@ TEST_F(QuadViewTest, RemakesTheSurfaceOfWhatWasPaintedOnly) {
 TEST_F(QuadViewTest, PutsTheCursorOntoTheSurfaceThatIsClickedIn3D) {
   ASSERT_TRUE(surfacesMade());
   VolumeView& volume = m_view->volumeView();
+  DisplayState display = m_session.display();
+  display.crosshairVisible = false;
+  m_session.setDisplay(display);
   volume.grab();  // draws
   // The upper ball from the front: its nearest point is 14 mm before its centre.
   int best = -1;
