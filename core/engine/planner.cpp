@@ -266,7 +266,16 @@ std::string comparison(const std::vector<Candidate>& all) {
   return {};
 }
 
-Result<void> check(const PlanRequest& request) {
+Result<void> check(const Graph& graph, const PlanRequest& request) {
+  const Extent alignment = graph.alignment();
+  for (int axis = 0; axis < 3; ++axis) {
+    if (request.input.size[axis] < 1 || request.input.size[axis] % alignment[axis] != 0) {
+      return fail(ErrorCode::Usage,
+                  fmt::format("The size {} does not suit this network: it takes multiples of {}.",
+                              toString(request.input.size),
+                              toString(alignment)));
+    }
+  }
   if (request.devices.empty()) {
     return fail(ErrorCode::Usage, "No device is named.");
   }
@@ -281,7 +290,7 @@ Result<void> check(const PlanRequest& request) {
 }  // namespace
 
 Result<std::vector<Candidate>> candidates(const Graph& graph, const PlanRequest& request) {
-  ARGAND_TRY(check(request));
+  ARGAND_TRY(check(graph, request));
   ARGAND_ASSIGN(const Words words, parseWords(request));
   ARGAND_ASSIGN(std::vector<Shape> shapes, graph.shapes(request.input));
   std::vector<Candidate> found = Search(graph, request, std::move(shapes)).run(words);
