@@ -7,8 +7,8 @@
 
 #include <vector>
 
-class QListWidget;
 class QCheckBox;
+class QVBoxLayout;
 
 namespace argand::ui {
 
@@ -36,7 +36,8 @@ class CheckList : public QWidget {
   void showAll();
 
   QCheckBox* m_all;
-  QListWidget* m_list;
+  QVBoxLayout* m_rows;
+  std::vector<QCheckBox*> m_boxes;
 };
 
 }  // namespace argand::ui

@@ -22,8 +22,7 @@ DeviceFields::DeviceFields(QWidget* parent)
          "\"cuda:0\" is a graphics card. The volume is split over all that are named."));
   m_budget->setObjectName(QStringLiteral("budgetEdit"));
   m_budget->setPlaceholderText(
-      tr("all that is free (%1)")
-          .arg(QString::fromStdString(engine::formatBytes(engine::freeMemoryBytes()))));
+      tr("up to %1").arg(QString::fromStdString(engine::formatBytes(engine::freeMemoryBytes()))));
   m_budget->setToolTip(
       tr("Memory that each device may use: \"2GiB\", or one figure per device: \"2GiB,1500MiB\""));
   auto* layout = new QHBoxLayout(this);
