@@ -97,7 +97,7 @@ vtkSmartPointer<vtkAnnotatedCubeActor> letterCube() {
   cube->SetYMinusFaceText("A");
   cube->SetZPlusFaceText("H");
   cube->SetZMinusFaceText("F");
-  cube->SetXFaceTextRotation(90);
+  cube->SetXFaceTextRotation(0);
   cube->SetYFaceTextRotation(0);
   cube->SetZFaceTextRotation(-90);
   cube->SetFaceTextScale(0.62);
