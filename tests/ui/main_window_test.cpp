@@ -3,6 +3,7 @@
 
 #include "core/dicom/series_writer.h"
 #include "core/volume/phantom.h"
+#include "models/registry.h"
 #include "tests/core/infer/fake_models.h"
 #include "tests/support/test_data.h"
 #include "ui/dialogs/file_dialog.h"
@@ -107,6 +108,7 @@ class MainWindowTest : public testing::Test {
 
   void trigger(const char* action) { find<QAction>(action).trigger(); }
 
+ public:
   // Where the variable names a folder, what is on the screen is kept there to be looked at.
   static void picture(QWidget& widget, const char* name) {
     if (const QString folder = qEnvironmentVariable("ARGAND_UI_PICTURES"); !folder.isEmpty()) {
@@ -115,6 +117,7 @@ class MainWindowTest : public testing::Test {
     }
   }
 
+ protected:
   void openStudy() {
     const auto folder = m_folder / "dicom";
     ASSERT_TRUE(dicom::writeSeries(folder, study({48, 40, 36}), {}));
@@ -369,6 +372,39 @@ TEST_F(MainWindowTest, FineTunesOnAFolderAndInstallsTheResult) {
       << message.text().toStdString();
   picture(find<QDialog>("trainDialog"), "train");
   find<QDialog>("trainDialog").close();
+}
+
+TEST(MainWindowWithTheShippedModel, FindsBothPartsOfAHippocampus) {
+  ARGAND_REQUIRE_TEST_DATA(data);
+  message_box::setSilent(true);
+  models::Registry models;
+  MainWindow window(models);
+  window.resize(1440, 900);
+  window.show();
+  window.open(QString::fromStdString((data / "hippocampus/dicom/Study1").string()));
+  Session& session = window.session();
+  ASSERT_TRUE(QTest::qWaitFor([&] { return session.volume() != nullptr; }, kLongMs));
+  window.showSegmentDialog();
+  auto* start = window.findChild<QPushButton*>(QStringLiteral("segmentStart"));
+  ASSERT_TRUE(QTest::qWaitFor([&] { return start->isEnabled(); }, kLongMs));
+  MainWindowTest::picture(*window.findChild<QDialog*>(QStringLiteral("segmentDialog")), "shipped");
+  start->click();
+  ASSERT_TRUE(
+      QTest::qWaitFor([&] { return !session.segmentation().structures().empty(); }, kLongMs));
+  const Segmentation& found = session.segmentation();
+  const Structure* anterior = found.findByName("Hippo_Ant");
+  const Structure* posterior = found.findByName("Hippo_Post");
+  ASSERT_TRUE(anterior != nullptr && posterior != nullptr);
+  for (const Structure* part : {anterior, posterior}) {
+    EXPECT_GT(found.volumeMl(part->id), 0.5);
+    EXPECT_LT(found.volumeMl(part->id), 4.0);
+  }
+  // y grows to posterior.
+  EXPECT_LT(found.centroidMm(anterior->id)->y, found.centroidMm(posterior->id)->y);
+  EXPECT_TRUE(QTest::qWaitFor([&] { return window.views().volumeView().upToDate(); }, kLongMs));
+  MainWindowTest::picture(window, "hippocampus");
+  session.markSaved();
+  window.close();
 }
 
 }  // namespace

@@ -164,7 +164,7 @@ void OrganPanel::refresh() {
         return structure.review == ReviewState::Completed;
       });
   m_count->setText(empty ? QString()
-                         : tr("%1 organs, %2 reviewed").arg(structures.size()).arg(reviewed));
+                         : tr("%1 of %2 reviewed").arg(reviewed).arg(structures.size()));
   followActive();
 }
 

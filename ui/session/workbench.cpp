@@ -252,8 +252,7 @@ void Workbench::loaded(Loaded loaded) {
   if (merge(loaded.labels->segmentation,
             tr("Structures of %1").arg(loaded.labelsName),
             &Workbench::failed)) {
-    m_session.say(
-        tr("%1 structures were added.").arg(loaded.labels->segmentation.structures().size()));
+    m_session.say(tr("Structures added: %1.").arg(loaded.labels->segmentation.structures().size()));
   }
   if (!loaded.labels->warnings.empty()) {
     QStringList warnings;
