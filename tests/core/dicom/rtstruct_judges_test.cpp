@@ -124,10 +124,10 @@ TEST(RtStructJudges, PydicomAndScikitImageFillEveryOrientationAlike) {
                                     std::pair<Vec3, Vec3>{{0, 1, 0}, {0, 0, -1}},
                                     std::pair<Vec3, Vec3>{{0.8, 0.5, 0.3}, {-0.4, 0.9, 0.1}}}) {
     const Case shapes = written(row, column);
-    const auto ran = test::runIfInstalled(
-        python,
-        (fs::path(__FILE__).parent_path() / "fill_rtstruct.py").string() + " " + shapes.structs() +
-            " " + shapes.images() + " " + shapes.folder.string());
+    const auto ran =
+        test::runIfInstalled(python,
+                             std::string(ARGAND_FILL_RTSTRUCT) + " " + shapes.structs() + " " +
+                                 shapes.images() + " " + shapes.folder.string());
     ASSERT_EQ(ran->status, 0) << ran->output;
     const auto& structures = shapes.masks.structures();
     for (std::size_t n = 0; n < structures.size(); ++n) {
