@@ -21,4 +21,12 @@ execute_process(COMMAND "${PREFIX}/bin/argand-cli" models list OUTPUT_VARIABLE s
 if(NOT said MATCHES "hippocampus-t1")
   message(FATAL_ERROR "The installed models are not found; argand-cli models list said: ${said}")
 endif()
+
+# The main job, with the libraries and the model of the prefix.
+if(EXISTS /usr/share/mricron/templates)
+  execute_process(COMMAND "${PREFIX}/bin/argand-cli" demo --out "${PREFIX}/demo" OUTPUT_QUIET
+    COMMAND_ERROR_IS_FATAL ANY)
+else()
+  message(STATUS "mricron-data is not installed: the installed program segments nothing here.")
+endif()
 file(REMOVE_RECURSE "${PREFIX}")
