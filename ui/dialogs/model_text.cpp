@@ -39,7 +39,8 @@ QString inputs(const infer::ModelCard& card) {
 
 QString metrics(const infer::ModelCard& card) {
   QStringList parts;
-  const auto dice = card.metrics.is_object() ? card.metrics.find("validation_dice") : card.metrics.end();
+  const auto dice =
+      card.metrics.is_object() ? card.metrics.find("validation_dice") : card.metrics.end();
   if (dice != card.metrics.end() && dice->is_object()) {
     for (const auto& [name, value] : dice->items()) {
       if (value.is_number()) {
