@@ -52,22 +52,37 @@ std::int64_t blockBytes(std::int64_t bytes) {
 }  // namespace
 
 std::int64_t bytesOf(DType dtype) {
-  return dtype == DType::Float32 ? 4 : 8;
+  switch (dtype) {
+    case DType::Float64:
+      return 8;
+    case DType::Float32:
+      return 4;
+    default:
+      return 2;
+  }
 }
 
 std::string_view toString(DType dtype) {
-  return dtype == DType::Float32 ? "fp32" : "fp64";
+  switch (dtype) {
+    case DType::Float64:
+      return "fp64";
+    case DType::Float32:
+      return "fp32";
+    case DType::BFloat16:
+      return "bf16";
+    default:
+      return "fp16";
+  }
 }
 
 Result<DType> parseDType(std::string_view text) {
-  if (text == "fp32") {
-    return DType::Float32;
-  }
-  if (text == "fp64") {
-    return DType::Float64;
+  for (const DType dtype : {DType::Float32, DType::Float64, DType::BFloat16, DType::Float16}) {
+    if (text == toString(dtype)) {
+      return dtype;
+    }
   }
   return fail(ErrorCode::Usage,
-              fmt::format("'{}' is no number type of this build; use fp32 or fp64.", text));
+              fmt::format("'{}' is no number type; use fp32, fp64, bf16 or fp16.", text));
 }
 
 OpCost costOf(const Graph& graph, NodeId id, const std::vector<Shape>& shapes, DType dtype) {

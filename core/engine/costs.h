@@ -10,10 +10,11 @@
 
 namespace argand::engine {
 
-enum class DType { Float32, Float64 };
+// What activations are stored as. Statistics and sums are kept in at least fp32.
+enum class DType { Float32, Float64, BFloat16, Float16 };
 
 [[nodiscard]] std::int64_t bytesOf(DType dtype);
-[[nodiscard]] std::string_view toString(DType dtype);  // "fp32", "fp64"
+[[nodiscard]] std::string_view toString(DType dtype);  // "fp32", "fp64", "bf16", "fp16"
 [[nodiscard]] Result<DType> parseDType(std::string_view text);
 
 // Work of one operation on its whole output; a multiply and an add are two.

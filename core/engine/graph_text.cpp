@@ -26,11 +26,12 @@ std::string attributes(const Op& op) {
                        c->bias ? 1 : 0);
   }
   if (const auto* c = std::get_if<TransposedConvOp>(&op)) {
-    return fmt::format("channels={} kernel={} stride={} padding={} bias={}",
+    return fmt::format("channels={} kernel={} stride={} padding={} output_padding={} bias={}",
                        c->channels,
                        toString(c->kernel),
                        toString(c->stride),
                        toString(c->padding),
+                       toString(c->outputPadding),
                        c->bias ? 1 : 0);
   }
   if (const auto* norm = std::get_if<InstanceNormOp>(&op)) {
@@ -39,8 +40,33 @@ std::string attributes(const Op& op) {
   if (const auto* norm = std::get_if<BatchNormOp>(&op)) {
     return fmt::format("epsilon={} momentum={}", norm->epsilon, norm->momentum);
   }
+  if (const auto* norm = std::get_if<GroupNormOp>(&op)) {
+    return fmt::format(
+        "groups={} epsilon={} affine={}", norm->groups, norm->epsilon, norm->affine ? 1 : 0);
+  }
   if (const auto* relu = std::get_if<LeakyReluOp>(&op)) {
     return fmt::format("slope={}", relu->slope);
+  }
+  if (const auto* prelu = std::get_if<PReluOp>(&op)) {
+    return fmt::format("slopes={}", prelu->slopes);
+  }
+  if (const auto* dropout = std::get_if<DropoutOp>(&op)) {
+    return fmt::format("probability={}", dropout->probability);
+  }
+  if (const auto* pool = std::get_if<PoolOp>(&op)) {
+    return fmt::format("max={} kernel={} stride={} padding={}",
+                       pool->kind == PoolOp::Kind::Max ? 1 : 0,
+                       toString(pool->kernel),
+                       toString(pool->stride),
+                       toString(pool->padding));
+  }
+  if (const auto* up = std::get_if<UpsampleOp>(&op)) {
+    return fmt::format("trilinear={} factor={}",
+                       up->kind == UpsampleOp::Kind::Trilinear ? 1 : 0,
+                       toString(up->factor));
+  }
+  if (const auto* linear = std::get_if<LinearOp>(&op)) {
+    return fmt::format("channels={} bias={}", linear->channels, linear->bias ? 1 : 0);
   }
   return {};
 }
@@ -52,7 +78,19 @@ constexpr std::string_view kKinds[] = {"input",
                                        "batch_norm",
                                        "leaky_relu",
                                        "add",
-                                       "concat"};
+                                       "concat",
+                                       "group_norm",
+                                       "prelu",
+                                       "silu",
+                                       "sigmoid",
+                                       "dropout",
+                                       "pool",
+                                       "upsample",
+                                       "global_pool",
+                                       "linear",
+                                       "scale",
+                                       "softmax",
+                                       "argmax"};
 static_assert(std::size(kKinds) == std::variant_size_v<Op>);
 
 template <typename T>
@@ -140,6 +178,7 @@ void takeAll(Attributes& from, TransposedConvOp& op) {
   from.take("kernel", op.kernel);
   from.take("stride", op.stride);
   from.take("padding", op.padding);
+  from.take("output_padding", op.outputPadding);
   from.take("bias", op.bias);
 }
 
@@ -157,9 +196,44 @@ void takeAll(Attributes& from, LeakyReluOp& op) {
   from.take("slope", op.slope);
 }
 
-void takeAll(Attributes&, AddOp&) {}
+void takeAll(Attributes& from, GroupNormOp& op) {
+  from.take("groups", op.groups);
+  from.take("epsilon", op.epsilon);
+  from.take("affine", op.affine);
+}
 
-void takeAll(Attributes&, ConcatOp&) {}
+void takeAll(Attributes& from, PReluOp& op) {
+  from.take("slopes", op.slopes);
+}
+
+void takeAll(Attributes& from, DropoutOp& op) {
+  from.take("probability", op.probability);
+}
+
+void takeAll(Attributes& from, PoolOp& op) {
+  bool max = true;
+  from.take("max", max);
+  op.kind = max ? PoolOp::Kind::Max : PoolOp::Kind::Average;
+  from.take("kernel", op.kernel);
+  from.take("stride", op.stride);
+  from.take("padding", op.padding);
+}
+
+void takeAll(Attributes& from, UpsampleOp& op) {
+  bool trilinear = true;
+  from.take("trilinear", trilinear);
+  op.kind = trilinear ? UpsampleOp::Kind::Trilinear : UpsampleOp::Kind::Nearest;
+  from.take("factor", op.factor);
+}
+
+void takeAll(Attributes& from, LinearOp& op) {
+  from.take("channels", op.channels);
+  from.take("bias", op.bias);
+}
+
+// Add, concat, SiLU and others that have no attributes.
+template <typename Other>
+void takeAll(Attributes&, Other&) {}
 
 template <std::size_t N = 0>
 bool makeOp(std::string_view kind, Attributes& from, Op& op) {

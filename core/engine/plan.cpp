@@ -22,6 +22,13 @@ std::string numbers(const std::vector<std::int64_t>& values) {
   return text;
 }
 
+std::int64_t numberOf(const std::string& word, bool& ok) {
+  std::int64_t value = 0;
+  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), value);
+  ok = ok && parsed.ec == std::errc() && parsed.ptr == word.data() + word.size();
+  return value;
+}
+
 // Reads the words of one line in turn; `ok` turns false at the first that does not fit.
 class Words {
  public:
@@ -105,6 +112,10 @@ bool takeLine(Plan& plan, const std::string& key, Words& words, std::string_view
     plan.outputBytesPerVoxel = words.take<std::int64_t>();
     return true;
   }
+  if (key == "host-peak") {
+    plan.hostPeakBytes = words.take<std::int64_t>();
+    return true;
+  }
   if (key == "makespan") {
     plan.makespanSeconds = words.take<double>();
     return true;
@@ -120,8 +131,18 @@ bool takeLine(Plan& plan, const std::string& key, Words& words, std::string_view
   if (key == "step") {
     StepPlan step;
     step.step = words.take<std::string>();
+    std::vector<std::int64_t>* numbers = &step.bounds;
     while (words.ok && words.more()) {
-      step.bounds.push_back(words.take<std::int64_t>());
+      const auto word = words.take<std::string>();
+      if (word == "joined") {
+        step.joined = true;
+      } else if (word == "rolling") {
+        step.rolling = true;
+      } else if (word == "spilled") {
+        numbers = &step.spilledRows;
+      } else {
+        numbers->push_back(numberOf(word, words.ok));
+      }
     }
     plan.steps.push_back(std::move(step));
     return true;
@@ -178,13 +199,23 @@ std::string toText(const Plan& plan) {
                         formatBytes(d.device.budgetBytes),
                         d.busySeconds);
   }
+  if (plan.hostPeakBytes > 0) {
+    text += fmt::format("host-peak {} # {} of it in host memory\n",
+                        plan.hostPeakBytes,
+                        formatBytes(plan.hostPeakBytes));
+  }
   text += fmt::format(
       "makespan {} # seconds, an estimate\nbound {} # all devices at full speed; gap {:.1f} %\n",
       plan.makespanSeconds,
       plan.boundSeconds,
       100.0 * plan.gap());
   for (const StepPlan& step : plan.steps) {
-    text += fmt::format("step {}{}\n", step.step, numbers(step.bounds));
+    text += fmt::format("step {}{}{}{}{}\n",
+                        step.step,
+                        numbers(step.bounds),
+                        step.joined ? " joined" : "",
+                        step.rolling ? " rolling" : "",
+                        step.spilledRows.empty() ? "" : " spilled" + numbers(step.spilledRows));
   }
   return text;
 }

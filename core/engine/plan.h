@@ -11,11 +11,20 @@
 
 namespace argand::engine {
 
-// Where the output of one step lies: device n has rows [bounds[n], bounds[n + 1]),
-// which may be none and need not be as many as its neighbour's.
+// Where the output of one step lies and how long: device n has rows [bounds[n],
+// bounds[n + 1]), which may be none and need not be as many as its neighbour's.
 struct StepPlan {
   std::string step;  // the operation's name
   std::vector<std::int64_t> bounds;
+  // Runs chunk by chunk together with the step before it: a window slides
+  // through both, and of what lies between them only the window exists. Not for
+  // a step that reads statistics of one in the same group.
+  bool joined = false;
+  // Each chunk is dropped once nothing reads it any more, not the whole slab
+  // after the step that reads it last.
+  bool rolling = false;
+  // Per device, the first rows of its slab that lie in host memory; empty: none.
+  std::vector<std::int64_t> spilledRows;
 
   [[nodiscard]] RowRange rows(int device) const {
     return {bounds[static_cast<std::size_t>(device)], bounds[static_cast<std::size_t>(device) + 1]};
@@ -43,6 +52,7 @@ struct Plan {
   std::int64_t outputBytesPerVoxel = 0;  // what the consumer of the scores keeps
   std::vector<DevicePlan> devices;       // every device named, used or not
   std::vector<StepPlan> steps;           // in the order of the program
+  std::int64_t hostPeakBytes = 0;        // what is spilled, predicted
   double makespanSeconds = 0.0;          // an estimate
   double boundSeconds = 0.0;             // all work at the speed of all devices together
   std::string reason;                    // one sentence: why this one

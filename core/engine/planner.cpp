@@ -160,7 +160,9 @@ class Search {
     for (std::size_t n = 0; n < m_program.steps.size(); ++n) {
       const std::int64_t depth = depthOf(n);
       const std::int64_t grid = chunkRows(m_program.steps[n], m_graph, m_shapes);
-      StepPlan step{m_program.name(m_graph, static_cast<StepId>(n)), {0}};
+      StepPlan step;
+      step.step = m_program.name(m_graph, static_cast<StepId>(n));
+      step.bounds = {0};
       double sum = 0.0;
       for (int device = 0; device < deviceCount(); ++device) {
         sum += shares[static_cast<std::size_t>(device)];
