@@ -2,8 +2,8 @@
 #include "core/engine/autograd_ops.h"
 
 #include "core/base/assert.h"
-#include "core/engine/costs.h"
 #include "core/engine/kernels.h"
+#include "core/engine/step_bytes.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

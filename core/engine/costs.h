@@ -3,7 +3,6 @@
 
 #include "core/engine/devices.h"
 #include "core/engine/graph.h"
-#include "core/engine/program.h"
 
 #include <cstdint>
 #include <vector>
@@ -40,39 +39,5 @@ struct Speed {
 };
 
 [[nodiscard]] Speed assumedSpeed(const DeviceSpec& device, DType dtype);
-
-// Statistics of a norm: mean and squared deviations per row and channel, each
-// joined from pieces of so many voxels.
-inline constexpr std::int64_t kStatisticsBytes = 2 * sizeof(double);
-inline constexpr std::int64_t kMomentVoxels = 4096;
-
-// What oneDNN takes beside its copy of the weights, at most, in the
-// convolutions measured.
-inline constexpr std::int64_t kOneDnnReserve = 64 << 10;
-
-// Pieces of one row.
-[[nodiscard]] std::int64_t momentPieces(const Extent& size);
-
-// Bytes that one device holds for one step while it computes `rows` of its
-// output, beside what is stored already.
-struct StepBytes {
-  std::int64_t output = 0;   // the stored slab and its statistics; no slab for the last step
-  std::int64_t scratch = 0;  // chunk in, chunk out, what oneDNN takes
-  std::int64_t read = 0;     // of stored tensors, halo included, wherever they lie
-};
-
-[[nodiscard]] StepBytes stepBytes(const Step& step,
-                                  const Graph& graph,
-                                  const std::vector<Shape>& shapes,
-                                  const RowRange& rows,
-                                  DType dtype);
-
-// Bytes of a step's weights as its kernel wants them, and of the scales and
-// shifts of the norms that it reads through.
-[[nodiscard]] std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtype);
-
-// True for what the engine's own kernel computes: every fp64 convolution, and
-// those with one input channel, which oneDNN does at a tenth of its speed.
-[[nodiscard]] bool runsDirectly(const Step& step, const Graph& graph, DType dtype);
 
 }  // namespace argand::engine

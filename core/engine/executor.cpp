@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <mutex>
 
 namespace argand::engine {
@@ -71,9 +72,12 @@ struct Executor::State {
   Program program;
   std::vector<Shape> shapes;
   Plan plan;
+  Schedule schedule;
+  std::vector<double> flopsPerRow;  // per step
   Parameters parameters;
   std::vector<std::unique_ptr<Ledger>> ledgers;  // per device
   std::vector<DeviceWeights> weights;
+  Ledger host{"host memory", std::numeric_limits<std::int64_t>::max()};  // what is spilled
 
   Result<void> work(RunContext& context, WorkerGroup& group, int device, double& busySeconds);
 };
@@ -112,14 +116,24 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
   state->graph = std::move(graph);
   state->plan = std::move(plan);
   state->parameters = parameters;
+  state->schedule = scheduleOf(state->plan, state->graph, state->program, state->shapes);
+  for (const Step& step : state->program.steps) {
+    const OpCost cost = costOf(state->graph, step.node, state->shapes, state->plan.dtype);
+    const auto depth = outputShape(step, state->graph, state->shapes).size.d;
+    state->flopsPerRow.push_back(static_cast<double>(cost.flops) / static_cast<double>(depth));
+  }
   ARGAND_TRY(guarded(ErrorCode::Internal, "placing the weights on the devices", [&] {
     const c10::InferenceMode noGradients;
     for (std::size_t n = 0; n < state->plan.devices.size(); ++n) {
       const DeviceSpec& device = state->plan.devices[n].device;
       state->ledgers.push_back(std::make_unique<Ledger>(device.name, device.budgetBytes));
       const LedgerScope scope(*state->ledgers.back());
-      state->weights.push_back(weightsFor(
-          state->graph, state->program, state->plan, state->parameters, static_cast<int>(n)));
+      state->weights.push_back(weightsFor(state->graph,
+                                          state->program,
+                                          state->schedule,
+                                          state->plan.dtype,
+                                          state->parameters,
+                                          static_cast<int>(n)));
     }
   }));
   return Executor(std::move(state));
@@ -135,14 +149,20 @@ Result<void> Executor::State::work(RunContext& context,
   const LedgerScope scope(*ledgers[n]);
   const std::unique_ptr<StepRunner> runner =
       makeStepRunner(context, weights[n], device, *ledgers[n]);
-  for (StepId id = 0; id < static_cast<StepId>(program.steps.size()); ++id) {
+  for (const StepGroup& steps : schedule.groups) {
     const auto start = Clock::now();
-    ARGAND_TRY(runner->run(id));
+    for (const Task& task : steps.tasks[n]) {
+      ARGAND_TRY(checkStop(context.stop));
+      ARGAND_TRY(runner->run(steps, task));
+      context.done(task.step,
+                   flopsPerRow[static_cast<std::size_t>(task.step)] *
+                       static_cast<double>(task.kept.count()));
+    }
     busySeconds += secondsSince(start);
     if (!group.arrive()) {
       return {};  // another worker failed and has said why
     }
-    runner->release(id);
+    runner->finish(steps);
   }
   return {};
 }
@@ -155,15 +175,16 @@ Result<RunReport> Executor::run(const InputProvider& input,
   const auto devices = state.plan.devices.size();
   const auto start = Clock::now();
   double flops = 0.0;
-  for (const Step& step : state.program.steps) {
-    flops +=
-        static_cast<double>(costOf(state.graph, step.node, state.shapes, state.plan.dtype).flops);
+  for (std::size_t n = 0; n < state.program.steps.size(); ++n) {
+    const std::int64_t depth = state.plan.steps[n].bounds.back();
+    flops += state.flopsPerRow[n] * static_cast<double>(depth);
   }
   ProgressMeter meter(progress, flops, state.program.steps.size());
   const std::unique_ptr<Transport> transport = hostTransport(static_cast<int>(devices));
   for (const auto& ledger : state.ledgers) {
     ledger->reset();
   }
+  state.host.reset();
   RunReport report;
   report.devices.resize(devices);
   Result<void> done;
@@ -172,18 +193,23 @@ Result<RunReport> Executor::run(const InputProvider& input,
                        state.program,
                        state.shapes,
                        state.plan,
+                       state.schedule,
                        state.parameters,
                        input,
                        output,
                        *transport,
+                       state.host,
                        stop,
                        {},
                        [&](StepId id, double worked) { meter.add(id, worked); }};
     for (std::size_t n = 0; n < state.program.steps.size(); ++n) {
-      const Shape& shape = state.shapes[static_cast<std::size_t>(state.program.steps[n].node)];
+      const Shape shape = outputShape(state.program.steps[n], state.graph, state.shapes);
       SlabTensor activation{shape.size, shape.channels, {}};
       for (std::size_t device = 0; device < devices; ++device) {
-        activation.slabs.push_back({state.plan.steps[n].rows(static_cast<int>(device)), {}, {}});
+        Slab slab;
+        slab.rows = state.plan.steps[n].rows(static_cast<int>(device));
+        slab.pieces.resize(state.schedule.pieces[n][device].size());
+        activation.slabs.push_back(std::move(slab));
       }
       context.activations.push_back(std::move(activation));
     }
@@ -202,6 +228,8 @@ Result<RunReport> Executor::run(const InputProvider& input,
     device.receivedBytes = transport->receivedBytes(static_cast<int>(n));
     state.ledgers[n]->reset();
   }
+  report.hostPeakBytes = state.host.peakBytes();
+  state.host.reset();
   ARGAND_TRY(done);
   report.seconds = secondsSince(start);
   return report;

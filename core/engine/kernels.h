@@ -4,33 +4,47 @@
 #pragma once
 
 #include "core/engine/graph.h"
+#include "core/engine/kernel_types.h"
 
 #include <cstdint>
 #include <vector>
 
 namespace argand::engine::kernels {
 
-// What is applied to a stored value on the way into the next operation.
+// What is applied to a stored value on the way into the next operation: norm,
+// activation, gate. Tables are per channel; null: none.
 template <typename T>
 struct Transform {
-  const T* scale = nullptr;  // per channel, with `shift`; null: none
+  const T* scale = nullptr;  // with `shift`
   const T* shift = nullptr;
-  bool activates = false;
-  T slope = 0;  // of leaky ReLU
+  bool activates = false;  // leaky ReLU
+  T slope = 0;
+  const T* slopes = nullptr;  // PReLU
+  bool silu = false;
+  bool sigmoid = false;
+  const T* gate = nullptr;
 };
 
 // to[v][c] = transformed from[v][c] for `voxels` voxels; `toStride` is the
 // number of channels of `to`, whose pointer is at its first channel to write.
-template <typename T>
-void transformVoxels(const T* from,
+// Numbers are wide on the way. Types: float, double, BFloat16 or Float16 to float
+// or double, BFloat16 to itself.
+template <typename From, typename To>
+void transformVoxels(const From* from,
                      std::int64_t voxels,
                      std::int64_t channels,
-                     T* to,
+                     To* to,
                      std::int64_t toStride,
-                     const Transform<T>& transform);
+                     const Transform<Wide<From>>& transform);
 
-// Mean and sum of squared deviations per channel over `voxels` voxels, as
-// (mean, deviation) pairs.
+// Copies `voxels` voxels, rounded to the type of `to`, and takes their mean and
+// sum of squared deviations per channel, as (mean, deviation) pairs, where
+// `moments` is not null. `to` may be `from`, which copies nothing.
+template <typename From, typename To>
+void storeVoxels(
+    const From* from, std::int64_t voxels, std::int64_t channels, To* to, double* moments);
+
+// The moments alone.
 template <typename T>
 void statistics(const T* from, std::int64_t voxels, std::int64_t channels, double* moments);
 
@@ -42,8 +56,8 @@ void joinMoments(const double* moments,
                  std::int64_t channels,
                  double* joined);
 
-// The gradient of transformVoxels: of its input, and summed over the voxels
-// those of scale and shift.
+// The gradient of transformVoxels by scale, shift and slope: of its input, and
+// summed over the voxels those of scale and shift.
 template <typename T>
 void transformGradient(const T* from,
                        const T* gradient,
@@ -97,15 +111,56 @@ struct Tap {
 // One line of a transposed convolution's output from the products of every
 // input voxel with every tap: `products` is (row, h, w, tap, channels), its
 // first row that of input `firstRow`.
-template <typename T>
+template <typename From, typename To>
 void placeTapsLine(const TransposedConvOp& op,
                    const Extent& inSize,
-                   const T* products,
+                   const From* products,
                    std::int64_t firstRow,
-                   const T* bias,
+                   const Wide<From>* bias,
                    std::int64_t d,
                    std::int64_t h,
                    std::int64_t outWidth,
-                   T* to);
+                   To* to);
+
+// Rows of a chunk as a sampling kernel reads them: `from` is (rows, size.h,
+// size.w, channels), its first row that of `firstRow`.
+template <typename T>
+struct ChunkView {
+  const T* from = nullptr;
+  std::int64_t firstRow = 0;
+  Extent size;  // of the whole tensor
+  std::int64_t channels = 0;
+
+  [[nodiscard]] const T* voxel(std::int64_t d, std::int64_t h, std::int64_t w) const {
+    return from + (((d - firstRow) * size.h + h) * size.w + w) * channels;
+  }
+};
+
+// One line of the output of pooling and of up-sampling.
+template <typename T>
+void poolLine(const PoolOp& op,
+              const ChunkView<T>& in,
+              std::int64_t d,
+              std::int64_t h,
+              std::int64_t outWidth,
+              T* to);
+template <typename T>
+void upsampleLine(const UpsampleOp& op,
+                  const ChunkView<T>& in,
+                  std::int64_t d,
+                  std::int64_t h,
+                  std::int64_t outWidth,
+                  T* to);
+
+// The mean of `voxels` voxels per channel.
+template <typename T>
+void meanOf(const T* from, std::int64_t voxels, std::int64_t channels, T* to);
+
+template <typename T>
+void softmaxVoxels(const T* from, std::int64_t voxels, std::int64_t channels, T* to);
+
+// The first channel of the highest value.
+template <typename T>
+void argmaxVoxels(const T* from, std::int64_t voxels, std::int64_t channels, T* to);
 
 }  // namespace argand::engine::kernels

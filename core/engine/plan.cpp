@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/plan.h"
 
-#include "core/engine/program.h"
+#include "core/engine/schedule.h"
 
 #include <algorithm>
 #include <charconv>
@@ -270,12 +270,12 @@ Result<void> validate(const Plan& plan, const Graph& graph) {
   }
   for (std::size_t n = 0; n < plan.steps.size(); ++n) {
     const StepPlan& step = plan.steps[n];
-    const std::string& name = program.name(graph, static_cast<StepId>(n));
+    const std::string name = program.name(graph, static_cast<StepId>(n));
     if (step.step != name) {
       return refuse(fmt::format(
           "Step {} of the plan is '{}', of this network '{}'.", n + 1, step.step, name));
     }
-    const std::int64_t depth = shapes[static_cast<std::size_t>(program.steps[n].node)].size.d;
+    const std::int64_t depth = outputShape(program.steps[n], graph, shapes).size.d;
     const bool complete = step.bounds.size() == plan.devices.size() + 1 &&
                           step.bounds.front() == 0 && step.bounds.back() == depth &&
                           std::is_sorted(step.bounds.begin(), step.bounds.end());
@@ -285,6 +285,23 @@ Result<void> validate(const Plan& plan, const Graph& graph) {
                       "one slab per device.",
                       name,
                       depth));
+    }
+    const auto id = static_cast<StepId>(n);
+    if (step.joined && (n == 0 || !mayJoin(program, graph, groupStart(plan, id), id))) {
+      return refuse(
+          fmt::format("'{}' cannot run together with the step before it: it needs what "
+                      "that step has only made once it is done.",
+                      name));
+    }
+    const bool spills = step.spilledRows.size() <= plan.devices.size() &&
+                        std::all_of(step.spilledRows.begin(),
+                                    step.spilledRows.end(),
+                                    [&](std::int64_t rows) { return rows >= 0 && rows <= depth; });
+    if (!spills) {
+      return refuse(fmt::format(
+          "The spilled rows of '{}' in the plan are not one number per device, at most {}.",
+          name,
+          depth));
     }
   }
   return {};

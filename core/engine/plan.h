@@ -4,6 +4,7 @@
 #include "core/engine/costs.h"
 #include "core/engine/devices.h"
 #include "core/engine/graph.h"
+#include "core/engine/program.h"
 
 #include <string>
 #include <string_view>
@@ -28,6 +29,12 @@ struct StepPlan {
 
   [[nodiscard]] RowRange rows(int device) const {
     return {bounds[static_cast<std::size_t>(device)], bounds[static_cast<std::size_t>(device) + 1]};
+  }
+
+  // Whether a chunk of `device` that begins at `row` lies in host memory.
+  [[nodiscard]] bool isSpilled(int device, std::int64_t row) const {
+    const auto n = static_cast<std::size_t>(device);
+    return n < spilledRows.size() && spilledRows[n] > 0 && row < bounds[n] + spilledRows[n];
   }
 
   bool operator==(const StepPlan&) const = default;

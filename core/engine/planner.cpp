@@ -119,7 +119,7 @@ class Search {
   int deviceCount() const { return static_cast<int>(m_request.devices.size()); }
 
   std::int64_t depthOf(std::size_t step) const {
-    return m_shapes[static_cast<std::size_t>(m_program.steps[step].node)].size.d;
+    return outputShape(m_program.steps[step], m_graph, m_shapes).size.d;
   }
 
   // Levels with fewer slices than this are gathered on one device; every

@@ -12,23 +12,23 @@
 namespace argand::engine {
 
 // The part of an activation that one device has. Written by that device's
-// worker, read by all once the step is over.
+// worker; read by it, and by others once its group is over.
 struct Slab {
-  RowRange rows;
-  at::Tensor voxels;   // (row, height, width, channel)
+  RowRange rows;                   // by the plan; pieces may reach beyond them inside a group
+  std::vector<at::Tensor> pieces;  // (row, height, width, channel); undefined before and after
   at::Tensor moments;  // (row, channel, 2) in double: mean and squared deviations; or undefined
 };
 
-// An activation in pieces along depth, one per device.
+// An activation in pieces along depth, on several devices.
 struct SlabTensor {
   Extent size;
   std::int64_t channels = 0;
   std::vector<Slab> slabs;
 
-  // The device that has `row`.
+  // The device that has `row` by the plan.
   [[nodiscard]] int ownerOf(std::int64_t row) const {
     for (std::size_t n = 0; n < slabs.size(); ++n) {
-      if (row >= slabs[n].rows.begin && row < slabs[n].rows.end) {
+      if (slabs[n].rows.contains(row)) {
         return static_cast<int>(n);
       }
     }

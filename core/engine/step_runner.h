@@ -5,6 +5,7 @@
 #include "core/engine/executor.h"
 #include "core/engine/ledger.h"
 #include "core/engine/program.h"
+#include "core/engine/schedule.h"
 #include "core/engine/slab_tensor.h"
 #include "core/engine/transport.h"
 
@@ -18,7 +19,7 @@
 
 namespace argand::engine {
 
-// Scale and shift per channel, in the type of the activations.
+// Scale and shift per channel, in wide numbers.
 struct NormTable {
   at::Tensor scale;
   at::Tensor shift;
@@ -32,13 +33,15 @@ struct StepWeights {
 
 // What lives on one device as long as the executor.
 struct DeviceWeights {
-  std::vector<StepWeights> steps;      // empty entries where the device has no part
-  std::map<NodeId, NormTable> folded;  // batch norms, by their running statistics
+  std::vector<StepWeights> steps;       // empty entries where the device has no part
+  std::map<NodeId, NormTable> folded;   // batch norms, by their running statistics
+  std::map<NodeId, at::Tensor> slopes;  // of PReLUs, one per channel
 };
 
 [[nodiscard]] DeviceWeights weightsFor(const Graph& graph,
                                        const Program& program,
-                                       const Plan& plan,
+                                       const Schedule& schedule,
+                                       DType dtype,
                                        const Parameters& parameters,
                                        int device);
 
@@ -48,26 +51,29 @@ struct RunContext {
   const Program& program;
   const std::vector<Shape>& shapes;
   const Plan& plan;
+  const Schedule& schedule;
   const Parameters& parameters;
   const InputProvider& input;
   const OutputConsumer& output;
   Transport& transport;
+  const Ledger& host;  // spilled pieces
   std::stop_token stop;
   std::vector<SlabTensor> activations;  // per step
-  // Called by a worker after each chunk with the FLOPs done.
+  // Called by a worker after each task with the FLOPs done.
   std::function<void(StepId step, double flops)> done;
 };
 
-// Computes the part of one device of every step, in chunks of rows.
+// Does the tasks of one device.
 class StepRunner {
  public:
   virtual ~StepRunner() = default;
 
-  // Fails with Cancelled, or with what the provider or the consumer says.
-  [[nodiscard]] virtual Result<void> run(StepId id) = 0;
+  // Computes one chunk and drops what it read for the last time. Fails with what
+  // the provider or the consumer says.
+  [[nodiscard]] virtual Result<void> run(const StepGroup& group, const Task& task) = 0;
 
-  // Drops what is read no more, once all devices are past `id`.
-  virtual void release(StepId id) = 0;
+  // Drops what is read no more, once all devices are at the end of the group.
+  virtual void finish(const StepGroup& group) = 0;
 };
 
 [[nodiscard]] std::unique_ptr<StepRunner> makeStepRunner(RunContext& context,

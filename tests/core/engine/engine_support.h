@@ -3,6 +3,7 @@
 
 #include "core/engine/executor.h"
 #include "core/engine/planner.h"
+#include "core/engine/schedule.h"
 
 #include <gtest/gtest.h>
 
@@ -38,24 +39,52 @@ inline Plan planFor(const Graph& graph,
   return *plan;
 }
 
+// A changed plan with its predictions made anew.
+inline Plan adopted(Plan plan, const Graph& graph) {
+  std::vector<DeviceSpec> specs;
+  for (const DevicePlan& device : plan.devices) {
+    specs.push_back(device.device);
+  }
+  auto made = adoptPlan(graph, std::move(plan), specs);
+  EXPECT_TRUE(made) << made.error().message;
+  return *made;
+}
+
 // The same plan cut at these shares of every step's depth.
 inline Plan withBounds(Plan plan, const Graph& graph, const std::vector<double>& cuts) {
-  const auto shapes = *graph.shapes(plan.input);
-  const Program program = lowered(graph);
   for (std::size_t n = 0; n < plan.steps.size(); ++n) {
-    const std::int64_t depth = shapes[static_cast<std::size_t>(program.steps[n].node)].size.d;
+    const std::int64_t depth = plan.steps[n].bounds.back();
     for (std::size_t m = 0; m < cuts.size(); ++m) {
       plan.steps[n].bounds[m + 1] =
           static_cast<std::int64_t>(std::floor(cuts[m] * static_cast<double>(depth)));
     }
   }
-  std::vector<DeviceSpec> specs;
-  for (const DevicePlan& device : plan.devices) {
-    specs.push_back(device.device);
+  return adopted(std::move(plan), graph);
+}
+
+// Every chunk dropped once it is read, and as many steps run together as may be:
+// the window slides through all of them.
+inline Plan rolled(Plan plan, const Graph& graph, bool joins = true) {
+  const Program program = lowered(graph);
+  for (std::size_t n = 0; n < plan.steps.size(); ++n) {
+    plan.steps[n].rolling = true;
+    plan.steps[n].joined = false;
+    const auto id = static_cast<StepId>(n);
+    plan.steps[n].joined = joins && n > 0 && mayJoin(program, graph, groupStart(plan, id - 1), id);
   }
-  auto adopted = adoptPlan(graph, plan, specs);
-  EXPECT_TRUE(adopted) << adopted.error().message;
-  return *adopted;
+  return adopted(std::move(plan), graph);
+}
+
+// The first `share` of every slab in host memory.
+inline Plan spilled(Plan plan, const Graph& graph, double share) {
+  for (StepPlan& step : plan.steps) {
+    step.spilledRows.clear();
+    for (std::size_t n = 0; n < plan.devices.size(); ++n) {
+      const auto rows = static_cast<double>(step.rows(static_cast<int>(n)).count());
+      step.spilledRows.push_back(static_cast<std::int64_t>(std::ceil(share * rows)));
+    }
+  }
+  return adopted(std::move(plan), graph);
 }
 
 inline std::vector<float> noiseFor(const Shape& shape, unsigned seed = 7) {

@@ -19,7 +19,9 @@ namespace {
 using test::devices;
 using test::noiseFor;
 using test::planFor;
+using test::rolled;
 using test::runPlan;
+using test::spilled;
 using test::withBounds;
 
 Graph nnunet(std::vector<std::int64_t> channels, std::int64_t in = 1) {
@@ -155,6 +157,76 @@ TEST(Executor, LabelsAndScoresAreBitwiseEqualUnderEveryPlan) {
   }
 }
 
+TEST(Executor, RollingAndSpillingChangeNoBit) {
+  const struct {
+    Graph graph;
+    Shape input;
+  } cases[] = {{oddities(), {1, 2, {33, 16, 10}}},
+               {nnunet({16, 32, 64}), {1, 1, {44, 24, 20}}},
+               {lamp(16, 3, models::LampUnetOptions::Norm::Batch), {1, 1, {96, 32, 32}}},
+               {lamp(8, 2, models::LampUnetOptions::Norm::Instance), {1, 1, {72, 32, 24}}}};
+
+  for (const auto& one : cases) {
+    const Parameters parameters = *Parameters::initialised(one.graph, 5);
+    const auto input = noiseFor(one.input);
+    for (const DType dtype : {DType::Float32, DType::Float64, DType::BFloat16, DType::Float16}) {
+      const auto plan = [&](int count) {
+        return planFor(one.graph, one.input, count, false, dtype);
+      };
+      const auto truth = runPlan(one.graph, parameters, plan(1), input).scores;
+      for (const int count : {1, 2, 3}) {
+        SCOPED_TRACE(fmt::format("{} devices, {}, {}", count, toString(dtype), one.graph.size()));
+        EXPECT_EQ(runPlan(one.graph, parameters, rolled(plan(count), one.graph), input).scores,
+                  truth);
+        EXPECT_EQ(
+            runPlan(one.graph, parameters, rolled(plan(count), one.graph, false), input).scores,
+            truth);
+        const Plan spills = spilled(rolled(plan(count), one.graph, false), one.graph, 0.6);
+        const auto run = runPlan(one.graph, parameters, spills, input);
+        EXPECT_EQ(run.scores, truth);
+        EXPECT_GT(run.report.hostPeakBytes, 0);
+        // Several devices need not be at their peaks at once.
+        EXPECT_LE(run.report.hostPeakBytes, spills.hostPeakBytes);
+        if (count == 1) {
+          EXPECT_EQ(run.report.hostPeakBytes, spills.hostPeakBytes);
+        }
+      }
+    }
+  }
+}
+
+// Half precision stores what fp32 computes, rounded; the scores of a shallow
+// network stay near.
+TEST(Executor, HalfPrecisionIsNearFp32AndNeedsHalfTheBytes) {
+  const Graph graph = nnunet({16, 32});
+  const Shape shape{1, 1, {48, 32, 32}};
+  const Parameters parameters = *Parameters::initialised(graph, 5);
+  const auto input = noiseFor(shape);
+  const Plan wide = planFor(graph, shape, 1);
+  const auto truth = runPlan(graph, parameters, wide, input).scores;
+  const auto scale = std::abs(*std::max_element(
+      truth.begin(), truth.end(), [](double a, double b) { return std::abs(a) < std::abs(b); }));
+
+  const struct {
+    DType dtype;
+    double within;
+  } types[] = {{DType::BFloat16, 0.1}, {DType::Float16, 0.01}};
+
+  for (const auto& type : types) {
+    const Plan plan = planFor(graph, shape, 1, false, type.dtype);
+    const auto scores = runPlan(graph, parameters, plan, input).scores;
+    double worst = 0.0;
+    double sum = 0.0;
+    for (std::size_t n = 0; n < truth.size(); ++n) {
+      worst = std::max(worst, std::abs(scores[n] - truth[n]));
+      sum += std::abs(scores[n] - truth[n]);
+    }
+    EXPECT_LT(worst / scale, type.within) << toString(type.dtype);
+    EXPECT_GT(sum, 0.0) << "nothing was rounded";
+    EXPECT_LT(plan.devices[0].predictedPeakBytes, 0.7 * wide.devices[0].predictedPeakBytes);
+  }
+}
+
 TEST(Executor, StaysWithinThePredictionAndThePredictionWithinFivePercent) {
   const struct {
     Graph graph;
@@ -166,26 +238,42 @@ TEST(Executor, StaysWithinThePredictionAndThePredictionWithinFivePercent) {
   for (const auto& one : cases) {
     const Parameters parameters = *Parameters::initialised(one.graph, 5);
     const auto input = noiseFor(one.input);
-    for (const int count : {1, 2, 3}) {
-      PlanRequest request;
-      request.input = one.input;
-      request.devices = devices(count);
-      request.words = count == 1 ? "single" : "slabs";
-      request.outputBytesPerVoxel = 2;
-      Plan plan = *makePlan(one.graph, request);
-      // Exactly what was predicted must do.
-      for (DevicePlan& device : plan.devices) {
-        device.device.budgetBytes = device.predictedPeakBytes;
-      }
-      for (const DeviceReport& device :
-           runPlan(one.graph, parameters, plan, input).report.devices) {
-        SCOPED_TRACE(fmt::format("{} of {}, {}", device.name, count, toString(one.input.size)));
-        EXPECT_GT(device.peakBytes, 0);
-        EXPECT_LE(device.peakBytes, device.predictedPeakBytes);
-        EXPECT_LE(device.peakBytes, device.budgetBytes);
-        EXPECT_GE(static_cast<double>(device.peakBytes),
-                  0.95 * static_cast<double>(device.predictedPeakBytes));
-        EXPECT_EQ(device.receivedBytes > 0, count > 1);
+    for (const DType dtype : {DType::Float32, DType::BFloat16, DType::Float16}) {
+      for (const int count : {1, 2, 3}) {
+        PlanRequest request;
+        request.input = one.input;
+        request.devices = devices(count);
+        request.dtype = dtype;
+        request.words = count == 1 ? "single" : "slabs";
+        request.outputBytesPerVoxel = 2;
+        const Plan made = *makePlan(one.graph, request);
+        for (Plan plan : {made,
+                          rolled(made, one.graph),
+                          rolled(made, one.graph, false),
+                          spilled(made, one.graph, 0.5)}) {
+          // Exactly what was predicted must do.
+          for (DevicePlan& device : plan.devices) {
+            device.device.budgetBytes = device.predictedPeakBytes;
+          }
+          for (const DeviceReport& device :
+               runPlan(one.graph, parameters, plan, input).report.devices) {
+            SCOPED_TRACE(fmt::format("{} of {}, {}, {}, {} of {}",
+                                     device.name,
+                                     count,
+                                     toString(one.input.size),
+                                     toString(dtype),
+                                     device.peakBytes,
+                                     device.predictedPeakBytes));
+            EXPECT_LE(device.peakBytes, device.predictedPeakBytes);
+            EXPECT_LE(device.peakBytes, device.budgetBytes);
+            EXPECT_GE(static_cast<double>(device.peakBytes),
+                      0.95 * static_cast<double>(device.predictedPeakBytes));
+            // Nothing is exchanged inside a group.
+            const bool joins = std::any_of(
+                plan.steps.begin(), plan.steps.end(), [](const auto& s) { return s.joined; });
+            EXPECT_TRUE(device.receivedBytes > 0 || joins || count == 1 || device.peakBytes == 0);
+          }
+        }
       }
     }
   }

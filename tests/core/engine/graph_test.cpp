@@ -110,9 +110,9 @@ TEST(Program, ReadsThroughNormActivationAndConcat) {
   const Step& joined = program.steps[5];
   EXPECT_EQ(program.name(graph, 5), "decoder0.block1.conv");
   ASSERT_EQ(joined.reads[0].size(), 2U);
-  EXPECT_EQ(joined.reads[0][0], (Part{4, std::nullopt, std::nullopt, 2}));
+  EXPECT_EQ(joined.reads[0][0], (Part{4, std::nullopt, std::nullopt, std::nullopt, 2}));
   EXPECT_EQ(joined.reads[0][1].source, 1);
-  EXPECT_EQ(joined.reads[0][1].slope, 0.01);
+  EXPECT_EQ(joined.reads[0][1].activation->slope, 0.01);
   EXPECT_EQ(program.steps[1].lastReader, 5);
   EXPECT_TRUE(program.steps.back().toConsumer);
 }
