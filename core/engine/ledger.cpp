@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <mutex>
 #include <new>
@@ -21,45 +22,132 @@ namespace argand::engine {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-// From here on a block lies on huge pages, where the kernel has them: the page
-// faults of a fresh block cost more than a pass over it.
-constexpr std::size_t kLargeBlock = 4u << 20;
-constexpr std::size_t kHugePage = 2u << 20;
 
 void* takeFromSystem(std::size_t bytes) {
-  const bool large = bytes >= kLargeBlock;
   void* block = nullptr;
-  if (::posix_memalign(&block, large ? kHugePage : kAlignment, bytes) != 0) {
+  if (::posix_memalign(&block, kAlignment, bytes) != 0) {
     throw std::bad_alloc();
-  }
-  if (large) {
-    ::madvise(block, bytes, MADV_HUGEPAGE);  // a wish: without huge pages it still works
   }
   return block;
 }
 
+// Blocks of one device, packed from the bottom of a range of addresses: a page is
+// used again by whatever comes next, so that it is faulted in once. The range is
+// larger than the budget, for the gaps; pages that were never touched cost nothing.
+class Arena {
+ public:
+  explicit Arena(std::int64_t budgetBytes) {
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    constexpr std::int64_t kLeast = std::int64_t{64} << 20;
+    m_size = static_cast<std::size_t>(
+        budgetBytes > kMost / 2 ? kMost : std::max(kLeast, 2 * budgetBytes));
+    void* range = ::mmap(nullptr,
+                         m_size,
+                         PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                         -1,
+                         0);
+    if (range == MAP_FAILED) {
+      m_size = 0;  // every block comes from the system then
+      return;
+    }
+    m_base = static_cast<std::byte*>(range);
+    ::madvise(range, m_size, MADV_HUGEPAGE);  // a wish: without huge pages it still works
+  }
+
+  ~Arena() {
+    if (m_base != nullptr) {
+      ::munmap(m_base, m_size);
+    }
+  }
+
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // At the lowest address that has room.
+  void* take(std::size_t bytes) {
+    for (auto gap = m_gaps.begin(); gap != m_gaps.end(); ++gap) {
+      if (gap->second >= bytes) {
+        const auto [at, room] = *gap;
+        m_gaps.erase(gap);
+        if (room > bytes) {
+          m_gaps.emplace(at + bytes, room - bytes);
+        }
+        return m_base + at;
+      }
+    }
+    if (m_size - m_top < bytes) {
+      return takeFromSystem(bytes);
+    }
+    const std::size_t at = std::exchange(m_top, m_top + bytes);
+    m_highest = std::max(m_highest, m_top);
+    return m_base + at;
+  }
+
+  void give(void* block, std::size_t bytes) {
+    auto* const address = static_cast<std::byte*>(block);
+    if (m_base == nullptr || address < m_base || address >= m_base + m_size) {
+      std::free(block);
+      return;
+    }
+    auto [gap, isNew] = m_gaps.emplace(static_cast<std::size_t>(address - m_base), bytes);
+    const auto next = std::next(gap);
+    if (next != m_gaps.end() && gap->first + gap->second == next->first) {
+      gap->second += next->second;
+      m_gaps.erase(next);
+    }
+    if (gap != m_gaps.begin()) {
+      const auto before = std::prev(gap);
+      if (before->first + before->second == gap->first) {
+        before->second += gap->second;
+        m_gaps.erase(gap);
+        gap = before;
+      }
+    }
+    if (gap->first + gap->second == m_top) {
+      m_top = gap->first;
+      m_gaps.erase(gap);
+    }
+  }
+
+  // Gives the pages back that no block lies on.
+  void trim() {
+    for (const auto& [at, room] : m_gaps) {
+      giveBack(at, at + room);
+    }
+    giveBack(m_top, m_highest);
+    m_highest = m_top;
+  }
+
+ private:
+  void giveBack(std::size_t begin, std::size_t end) {
+    constexpr std::size_t kPage = 4096;
+    begin = (begin + kPage - 1) / kPage * kPage;
+    end = end / kPage * kPage;
+    if (begin < end) {
+      ::madvise(m_base + begin, end - begin, MADV_DONTNEED);
+    }
+  }
+
+  std::byte* m_base = nullptr;
+  std::size_t m_size = 0;
+  std::size_t m_top = 0;                      // end of the highest block
+  std::size_t m_highest = 0;                  // of what was touched since the last trim
+  std::map<std::size_t, std::size_t> m_gaps;  // below m_top: where and how large
+};
+
 }  // namespace
 
 struct Ledger::Core {
+  Core(std::string name, std::int64_t budget)
+      : device(std::move(name)), budgetBytes(budget), arena(budget) {}
+
   std::string device;
   std::int64_t budgetBytes = 0;
   mutable std::mutex mutex;
   std::int64_t live = 0;
   std::int64_t peak = 0;
-  std::int64_t kept = 0;
-  std::multimap<std::size_t, void*> blocks;  // kept, by their whole size
-
-  ~Core() { giveBackKept(0); }
-
-  // Frees kept blocks, the largest first, until at most `bytes` are left.
-  void giveBackKept(std::int64_t bytes) {
-    while (kept > std::max<std::int64_t>(0, bytes) && !blocks.empty()) {
-      const auto last = std::prev(blocks.end());
-      kept -= static_cast<std::int64_t>(last->first);
-      std::free(last->second);
-      blocks.erase(last);
-    }
-  }
+  Arena arena;
 
   void charge(std::int64_t bytes) {
     if (live + bytes > budgetBytes) {
@@ -71,36 +159,18 @@ struct Ledger::Core {
     }
     live += bytes;
     peak = std::max(peak, live);
-    giveBackKept(peak - live);
   }
 
   void* take(std::size_t whole) {
     const std::lock_guard lock(mutex);
-    const auto found = blocks.find(whole);
-    void* block = nullptr;
-    if (found != blocks.end()) {
-      block = found->second;
-      kept -= static_cast<std::int64_t>(whole);
-      blocks.erase(found);
-    }
-    try {
-      charge(static_cast<std::int64_t>(whole));
-      return block == nullptr ? takeFromSystem(whole) : block;
-    } catch (...) {
-      std::free(block);
-      throw;
-    }
+    charge(static_cast<std::int64_t>(whole));
+    return arena.take(whole);
   }
 
   void give(void* block, std::size_t whole) {
     const std::lock_guard lock(mutex);
     live -= static_cast<std::int64_t>(whole);
-    if (live + kept + static_cast<std::int64_t>(whole) <= peak) {
-      blocks.emplace(whole, block);
-      kept += static_cast<std::int64_t>(whole);
-    } else {
-      std::free(block);
-    }
+    arena.give(block, whole);
   }
 };
 
@@ -165,10 +235,9 @@ void installAllocator() {
 
 }  // namespace
 
-Ledger::Ledger(std::string device, std::int64_t budgetBytes) : m_core(std::make_shared<Core>()) {
+Ledger::Ledger(std::string device, std::int64_t budgetBytes)
+    : m_core(std::make_shared<Core>(std::move(device), budgetBytes)) {
   installAllocator();
-  m_core->device = std::move(device);
-  m_core->budgetBytes = budgetBytes;
 }
 
 Ledger::~Ledger() = default;
@@ -195,7 +264,7 @@ std::int64_t Ledger::peakBytes() const {
 
 void Ledger::reset() {
   const std::lock_guard lock(m_core->mutex);
-  m_core->giveBackKept(0);
+  m_core->arena.trim();
   m_core->peak = m_core->live;
 }
 

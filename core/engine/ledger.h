@@ -12,9 +12,8 @@ namespace argand::engine {
 // oneDNN's copies and scratchpads) is charged here, and given back when freed,
 // on whatever thread and however late that is.
 //
-// Freed blocks are kept for the next allocation of the same size, but only as
-// long as what lives and what is kept together stay below the peak: the
-// process never holds more than the ledger has shown.
+// Blocks lie packed in one range of addresses, each page of which is faulted in
+// once and used again by whatever comes next.
 class Ledger {
  public:
   Ledger(std::string device, std::int64_t budgetBytes);
@@ -29,7 +28,7 @@ class Ledger {
   [[nodiscard]] std::int64_t liveBytes() const;
   [[nodiscard]] std::int64_t peakBytes() const;
 
-  // The peak starts again at what lives now; blocks that are kept are given back.
+  // The peak starts again at what lives now; pages that hold nothing are given back.
   void reset();
 
   struct Core;
