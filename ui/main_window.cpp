@@ -45,6 +45,16 @@ QString structureFilter() {
       "Structures (*.dcm *.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd);;All files (*)");
 }
 
+QStringList localPaths(const QMimeData& data) {
+  QStringList paths;
+  for (const QUrl& url : data.urls()) {
+    if (url.isLocalFile()) {
+      paths << url.toLocalFile();
+    }
+  }
+  return paths;
+}
+
 QString ownPresetSetting(Modality modality) {
   return QStringLiteral("window/own/%1").arg(int(modality));
 }
@@ -215,7 +225,7 @@ void MainWindow::showTitle() {
 }
 
 void MainWindow::open(const QString& path) {
-  m_workbench.open(path);
+  m_workbench.open({path});
 }
 
 void MainWindow::openFile() {
@@ -242,10 +252,14 @@ void MainWindow::openStructures() {
   }
 }
 
-void MainWindow::remember(const QString& path) {
+// What several files that were dropped together are is no one name.
+void MainWindow::remember(const QStringList& paths) {
+  if (paths.size() != 1) {
+    return;
+  }
   QSettings settings;
   QStringList recent = settings.value(QStringLiteral("recent")).toStringList();
-  const QString absolute = QFileInfo(path).absoluteFilePath();
+  const QString absolute = QFileInfo(paths.front()).absoluteFilePath();
   recent.removeAll(absolute);
   recent.prepend(absolute);
   settings.setValue(QStringLiteral("recent"), QStringList(recent.mid(0, kMostRecent)));
@@ -265,6 +279,9 @@ void MainWindow::fillRecent() {
 }
 
 QStringList MainWindow::askOverwrite(const QStringList& edited) {
+  if (m_closing) {
+    return {};
+  }
   const int answer = message_box::ask(this,
                                       tr("Keep your work?"),
                                       tr("These organs were edited by hand or are "
@@ -407,20 +424,26 @@ void MainWindow::closeEvent(QCloseEvent* event) {
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  if (event->mimeData()->hasUrls()) {
+  if (!localPaths(*event->mimeData()).isEmpty()) {
     event->acceptProposedAction();
   }
 }
 
 void MainWindow::dropEvent(QDropEvent* event) {
-  const QList<QUrl> urls = event->mimeData()->urls();
-  const QString path = urls.isEmpty() ? QString() : urls.front().toLocalFile();
-  if (path.isEmpty()) {
+  const QStringList paths = localPaths(*event->mimeData());
+  if (paths.isEmpty()) {
     return;
   }
   event->acceptProposedAction();
+  // Later: the program that they were dragged from waits for the end of this event,
+  // not for the answer to a question.
+  QTimer::singleShot(0, this, [this, paths] { openDropped(paths); });
+}
+
+void MainWindow::openDropped(const QStringList& paths) {
+  const QString& path = paths.front();
   // A single image file may as well be a label map; only the person knows.
-  if (m_session.volume() && io::formatOf(path.toStdString())) {
+  if (paths.size() == 1 && m_session.volume() && io::formatOf(path.toStdString())) {
     const int answer =
         message_box::ask(this,
                          tr("Open"),
@@ -434,7 +457,7 @@ void MainWindow::dropEvent(QDropEvent* event) {
     }
     return;
   }
-  open(path);
+  m_workbench.open(paths);
 }
 
 void MainWindow::keyPressEvent(QKeyEvent* event) {

@@ -92,7 +92,8 @@ class MainWindow : public QMainWindow {
   void showTitle();
   void enableActions();
   void fillRecent();
-  void remember(const QString& path);
+  void remember(const QStringList& paths);
+  void openDropped(const QStringList& paths);
   [[nodiscard]] QStringList askOverwrite(const QStringList& edited);
   void keepOwnPreset();
   void readSettings();

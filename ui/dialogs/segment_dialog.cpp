@@ -186,6 +186,7 @@ void SegmentDialog::connectWorkbench() {
     planLater();
   });
   connect(&m_workbench.jobs(), &JobRunner::progressed, this, &SegmentDialog::showProgress);
+  connect(&m_workbench.jobs(), &JobRunner::cancelRequested, this, &SegmentDialog::showStopping);
   connect(&m_workbench, &Workbench::segmented, this, [this] {
     if (m_running) {
       setRunning(false);
@@ -204,6 +205,9 @@ void SegmentDialog::connectWorkbench() {
 }
 
 void SegmentDialog::refresh() {
+  if (m_running) {
+    return;  // what runs is what is shown
+  }
   const int before = m_models->currentRow();
   const std::string chosen =
       before >= 0 && before < int(m_cards.size()) ? m_cards[std::size_t(before)].id : std::string();
@@ -245,7 +249,7 @@ void SegmentDialog::showCard() {
 }
 
 void SegmentDialog::showRegionButton() {
-  m_addRegion->setEnabled(m_session.region().has_value());
+  m_addRegion->setEnabled(!m_running && m_session.region().has_value());
   m_addRegion->setToolTip(m_session.region()
                               ? tr("Adds the box that is drawn in the views.")
                               : tr("Draw a box in a view first, with the Threshold tool (T)."));
@@ -370,17 +374,22 @@ void SegmentDialog::setRunning(bool running) {
 }
 
 void SegmentDialog::showProgress(const Progress& progress) {
-  if (!m_running) {
+  if (!m_running || m_workbench.jobs().cancelling()) {
     return;
   }
   m_stage->setText(m_clock.line(progress));
   m_bar->setValue(int(progress.fraction * 1000.0));
 }
 
-void SegmentDialog::reject() {
+void SegmentDialog::showStopping() {
   if (m_running) {
     m_close->setEnabled(false);
     m_stage->setText(tr("Stopping..."));
+  }
+}
+
+void SegmentDialog::reject() {
+  if (m_running) {
     m_workbench.jobs().cancel();
     return;
   }

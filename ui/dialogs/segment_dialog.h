@@ -57,6 +57,7 @@ class SegmentDialog : public QDialog {
   void start();
   void setRunning(bool running);
   void showProgress(const Progress& progress);
+  void showStopping();
 
   Session& m_session;
   Workbench& m_workbench;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr int kSwatch = 13;
 constexpr int kMark = 16;
+constexpr int kMargin = 6;
+constexpr int kMarkPitch = kMark + 2;
 
 void paintBackground(QPainter& painter, const QStyleOptionViewItem& option) {
   if ((option.state & QStyle::State_Selected) != 0) {
@@ -73,7 +75,7 @@ void OrganDelegate::paint(QPainter* painter,
   const bool visible = index.data(OrganListModel::VisibleRole).toBool();
   const QColor textColour = visible ? colours::kText : QColor(0x78, 0x80, 0x8c);
   const QString text = index.data(Qt::DisplayRole).toString();
-  QRect place = option.rect.adjusted(6, 0, -6, 0);
+  QRect place = option.rect.adjusted(kMargin, 0, -kMargin, 0);
   switch (index.column()) {
     case OrganListModel::Eye: {
       const QRect eye = squareAt(option.rect.center().x() - 8, option.rect, 17);
@@ -98,17 +100,28 @@ void OrganDelegate::paint(QPainter* painter,
       int right = place.right();
       if (review != ReviewState::NotStarted) {
         paintReview(*painter, squareAt(right - kMark + 1, place, kMark), review);
-        right -= kMark + 2;
+        right -= kMarkPitch;
       }
       if (index.data(OrganListModel::LockedRole).toBool()) {
         icon(QStringLiteral("lock")).paint(painter, squareAt(right - kMark + 1, place, kMark));
-        right -= kMark + 2;
+        right -= kMarkPitch;
       }
       place.setRight(right);
       paintText(*painter, option, place, text, colours::kQuiet, Qt::AlignLeft);
     }
   }
   painter->restore();
+}
+
+QSize OrganDelegate::sizeHint(const QStyleOptionViewItem& option, const QModelIndex& index) const {
+  const QString text = index.data(Qt::DisplayRole).toString();
+  int width = option.fontMetrics.horizontalAdvance(text) + 2 * kMargin + 1;
+  if (index.column() == OrganListModel::State) {
+    const auto review = static_cast<ReviewState>(index.data(OrganListModel::ReviewRole).toInt());
+    width += review != ReviewState::NotStarted ? kMarkPitch : 0;
+    width += index.data(OrganListModel::LockedRole).toBool() ? kMarkPitch : 0;
+  }
+  return {width, option.fontMetrics.height()};
 }
 
 void OrganDelegate::updateEditorGeometry(QWidget* editor,

@@ -93,11 +93,10 @@ void OrganPanel::buildTable() {
   header->setMinimumSectionSize(24);
   header->setSectionResizeMode(OrganListModel::Eye, QHeaderView::Fixed);
   header->setSectionResizeMode(OrganListModel::Name, QHeaderView::Stretch);
-  header->setSectionResizeMode(OrganListModel::VolumeMl, QHeaderView::Fixed);
-  header->setSectionResizeMode(OrganListModel::State, QHeaderView::Fixed);
+  // No wider than what they hold: the room is the names'.
+  header->setSectionResizeMode(OrganListModel::VolumeMl, QHeaderView::ResizeToContents);
+  header->setSectionResizeMode(OrganListModel::State, QHeaderView::ResizeToContents);
   header->resizeSection(OrganListModel::Eye, 34);
-  header->resizeSection(OrganListModel::VolumeMl, 72);
-  header->resizeSection(OrganListModel::State, 104);
   m_table->viewport()->installEventFilter(this);
   connect(m_table, &QTableView::entered, this, [this](const QModelIndex& index) {
     emit hovered(index.data(OrganListModel::IdRole).toUInt());

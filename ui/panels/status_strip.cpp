@@ -105,6 +105,11 @@ StatusStrip::StatusStrip(Session& session, JobRunner& jobs, QWidget* parent)
   m_cancel->setIcon(icon(QStringLiteral("cancel")));
   m_cancel->setToolTip(tr("Cancel (Esc)"));
   m_cancel->setFocusPolicy(Qt::NoFocus);
+  // The tallest of the strip keeps its place, so that the images above do not jump
+  // when a task starts.
+  QSizePolicy keeps = m_cancel->sizePolicy();
+  keeps.setRetainSizeWhenHidden(true);
+  m_cancel->setSizePolicy(keeps);
   m_memory->setToolTip(tr("Memory that Argand holds, and memory that is still free"));
   auto* layout = new QHBoxLayout(this);
   layout->setContentsMargins(8, 2, 8, 2);

@@ -45,14 +45,17 @@ QString reviewText(ReviewState state) {
   return {};
 }
 
-QString stateText(const Structure& structure) {
+QString stateText(const Structure& structure, std::optional<double> volumeMl) {
   switch (structure.origin) {
     case Origin::Automatic:
       return structure.edited ? tr("AI, edited") : tr("AI");
     case Origin::SemiAutomatic:
       return tr("AI, edited");
     case Origin::Manual:
-      return tr("Manual");
+      if (structure.edited) {
+        return tr("Manual");
+      }
+      return !volumeMl ? QString() : *volumeMl > 0.0 ? tr("From file") : tr("Empty");
   }
   return {};
 }
@@ -79,16 +82,21 @@ int OrganListModel::columnCount(const QModelIndex& parent) const {
   return parent.isValid() ? 0 : static_cast<int>(kColumns);
 }
 
+std::optional<double> OrganListModel::volumeMlOf(StructureId id) const {
+  const auto found = m_volumesMl.find(id);
+  return found == m_volumesMl.end() ? std::nullopt : std::optional(found->second);
+}
+
 QVariant OrganListModel::textOf(const Structure& structure, int column) const {
   switch (column) {
     case Name:
       return QString::fromStdString(structure.name);
     case VolumeMl: {
-      const auto found = m_volumesMl.find(structure.id);
-      return found == m_volumesMl.end() ? tr("...") : QLocale::c().toString(found->second, 'f', 1);
+      const auto volume = volumeMlOf(structure.id);
+      return volume ? QLocale::c().toString(*volume, 'f', 1) : tr("...");
     }
     case State:
-      return stateText(structure);
+      return stateText(structure, volumeMlOf(structure.id));
     default:
       return {};
   }
@@ -109,10 +117,11 @@ QVariant OrganListModel::data(const QModelIndex& index, int role) const {
       return index.column() == VolumeMl ? int(Qt::AlignRight | Qt::AlignVCenter)
                                         : int(Qt::AlignLeft | Qt::AlignVCenter);
     case Qt::ToolTipRole: {
-      QString tip = QStringLiteral("%1 - %2, %3")
-                        .arg(QString::fromStdString(structure.name),
-                             stateText(structure),
-                             reviewText(structure.review).toLower());
+      QString tip = QString::fromStdString(structure.name);
+      if (const QString state = stateText(structure, volumeMlOf(structure.id)); !state.isEmpty()) {
+        tip += QStringLiteral(" - ") + state;
+      }
+      tip += QStringLiteral(", ") + reviewText(structure.review).toLower();
       if (!structure.model.empty()) {
         tip += tr("\nMade by %1").arg(QString::fromStdString(structure.model));
       }
@@ -129,8 +138,8 @@ QVariant OrganListModel::data(const QModelIndex& index, int role) const {
     case ReviewRole:
       return static_cast<int>(structure.review);
     case MlRole: {
-      const auto found = m_volumesMl.find(structure.id);
-      return found == m_volumesMl.end() ? QVariant() : QVariant(found->second);
+      const auto volume = volumeMlOf(structure.id);
+      return volume ? QVariant(*volume) : QVariant();
     }
     default:
       return {};
@@ -246,7 +255,7 @@ void OrganListModel::count() {
         }
         m_volumesMl = std::move(*volumes);
         if (!m_rows.empty()) {
-          emit dataChanged(index(0, VolumeMl), index(rowCount() - 1, VolumeMl));
+          emit dataChanged(index(0, VolumeMl), index(rowCount() - 1, State));
         }
         emit volumesCounted();
       });

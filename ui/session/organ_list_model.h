@@ -8,6 +8,7 @@
 #include <QTimer>
 
 #include <map>
+#include <optional>
 
 namespace argand::ui {
 
@@ -57,6 +58,7 @@ class OrganListModel : public QAbstractTableModel {
   void countLater();
   void count();
   [[nodiscard]] QVariant textOf(const Structure& structure, int column) const;
+  [[nodiscard]] std::optional<double> volumeMlOf(StructureId id) const;
 
   Session& m_session;
   std::vector<Structure> m_rows;
@@ -66,8 +68,10 @@ class OrganListModel : public QAbstractTableModel {
   JobRunner m_counter;
 };
 
-// "Automatic", "edited", and what else the list says of a structure's state.
-[[nodiscard]] QString stateText(const Structure& structure);
+// "AI", "Manual" and what else the list says of who made a structure. What no model
+// and no hand here has made came from a file, which may not know who did; `volumeMl`
+// (nothing where it is not counted yet) tells it from an organ not begun.
+[[nodiscard]] QString stateText(const Structure& structure, std::optional<double> volumeMl);
 [[nodiscard]] QString reviewText(ReviewState state);
 
 }  // namespace argand::ui

@@ -2,6 +2,7 @@
 #include "ui/session/workbench.h"
 
 #include "core/base/log.h"
+#include "ui/session/find_each.h"
 #include "ui/session/session.h"
 #include "ui/session/study_model.h"
 
@@ -103,29 +104,38 @@ void Workbench::fail(const QString& title, const Error& error, FailureSignal onF
   emit(this->*onFailure)(title, text(error.message));
 }
 
-void Workbench::open(const QString& path) {
+void Workbench::open(const QStringList& paths) {
+  std::vector<std::filesystem::path> files;
+  for (const QString& path : paths) {
+    files.push_back(fileOf(path));
+  }
   run(
       tr("Opening"),
-      [file = fileOf(path)](const std::stop_token& stop, const ProgressFn& progress) {
-        return study::find(file, stop, progress);
+      [files = std::move(files)](const std::stop_token& stop, const ProgressFn& progress) {
+        return findEach(files, stop, progress);
       },
-      [this, path](study::Found result) { found(path, std::move(result)); });
+      [this, paths](const study::Found& result) { found(paths, result); });
 }
 
-void Workbench::found(const QString& path, study::Found found) {
-  if (found.entries.empty()) {
-    const QString reason = found.refused.empty() ? tr("There is no image in %1.").arg(path)
-                                                 : text(found.refused.front().reason);
-    emit failed(tr("Opening"), reason);
-    return;
-  }
+void Workbench::found(const QStringList& paths, const study::Found& found) {
   QStringList refused;
   for (const study::Refusal& refusal : found.refused) {
     refused << QStringLiteral("%1: %2").arg(text(refusal.path.filename().string()),
                                             text(refusal.reason));
   }
+  if (found.entries.empty()) {
+    constexpr qsizetype kMost = 12;
+    QString reason = refused.isEmpty()
+                         ? tr("There is no image in %1.").arg(paths.join(QStringLiteral(", ")))
+                         : refused.mid(0, kMost).join(QStringLiteral("\n\n"));
+    if (refused.size() > kMost) {
+      reason += tr("\n\nand %1 more.").arg(refused.size() - kMost);
+    }
+    emit failed(tr("Opening"), reason);
+    return;
+  }
   const std::vector<QString> keys = m_studies.add(found);
-  emit opened(path);
+  emit opened(paths);
   if (!refused.isEmpty()) {
     emit warned(tr("Some files were left out"), refused);
   }

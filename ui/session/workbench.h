@@ -33,9 +33,9 @@ class Workbench : public QObject {
 
   [[nodiscard]] const infer::ModelSource& models() const { return m_models; }
 
-  // Lists what is under `path` and shows its largest image; where it holds no
+  // Lists what is under the paths and shows the largest image; where they hold no
   // image but structures, puts these onto the volume that is shown.
-  void open(const QString& path);
+  void open(const QStringList& paths);
   // An image: shows it. A structure set or label map: puts it onto the series it
   // refers to, or onto the one that is shown.
   void show(const QString& key);
@@ -57,7 +57,7 @@ class Workbench : public QObject {
   void setOverwriteQuestion(OverwriteQuestion question) { m_question = std::move(question); }
 
  signals:
-  void opened(const QString& path);
+  void opened(const QStringList& paths);
   void shown(const QString& key);
   // A result is in the session; `summary` says where it ran and how long it took.
   void segmented(const QString& summary);
@@ -85,7 +85,7 @@ class Workbench : public QObject {
            Task task,
            Done done,
            FailureSignal onFailure = &Workbench::failed);
-  void found(const QString& path, study::Found found);
+  void found(const QStringList& paths, const study::Found& found);
   void showImage(const QString& key, const study::Entry& entry);
   void showStructures(const study::Entry& entry);
   void loaded(Loaded loaded);

@@ -86,6 +86,21 @@ TEST(OrganListModel, FollowsAdditionsRemovalsAndEyes) {
   EXPECT_EQ(model.rowOf(a), -1);
 }
 
+TEST(OrganListModel, ClaimsNoHandForWhatCameFromAFile) {
+  const Structure given;
+  EXPECT_EQ(stateText(given, std::nullopt), QString());
+  EXPECT_EQ(stateText(given, 0.0), QStringLiteral("Empty"));
+  EXPECT_EQ(stateText(given, 1.2), QStringLiteral("From file"));
+  Structure drawn;
+  drawn.edited = true;
+  EXPECT_EQ(stateText(drawn, 1.2), QStringLiteral("Manual"));
+  Structure found;
+  found.origin = Origin::Automatic;
+  EXPECT_EQ(stateText(found, 1.2), QStringLiteral("AI"));
+  found.edited = true;
+  EXPECT_EQ(stateText(found, 1.2), QStringLiteral("AI, edited"));
+}
+
 study::Entry entryOf(const std::string& studyUid,
                      const std::string& seriesUid,
                      const std::string& name) {
