@@ -39,8 +39,8 @@ class Arena {
   explicit Arena(std::int64_t budgetBytes) {
     constexpr std::int64_t kMost = std::int64_t{1} << 40;
     constexpr std::int64_t kLeast = std::int64_t{64} << 20;
-    m_size = static_cast<std::size_t>(
-        budgetBytes > kMost / 2 ? kMost : std::max(kLeast, 2 * budgetBytes));
+    m_size = static_cast<std::size_t>(budgetBytes > kMost / 2 ? kMost
+                                                              : std::max(kLeast, 2 * budgetBytes));
     void* range = ::mmap(nullptr,
                          m_size,
                          PROT_READ | PROT_WRITE,
@@ -80,7 +80,6 @@ class Arena {
       return takeFromSystem(bytes);
     }
     const std::size_t at = std::exchange(m_top, m_top + bytes);
-    m_highest = std::max(m_highest, m_top);
     return m_base + at;
   }
 
@@ -110,29 +109,10 @@ class Arena {
     }
   }
 
-  // Gives the pages back that no block lies on.
-  void trim() {
-    for (const auto& [at, room] : m_gaps) {
-      giveBack(at, at + room);
-    }
-    giveBack(m_top, m_highest);
-    m_highest = m_top;
-  }
-
  private:
-  void giveBack(std::size_t begin, std::size_t end) {
-    constexpr std::size_t kPage = 4096;
-    begin = (begin + kPage - 1) / kPage * kPage;
-    end = end / kPage * kPage;
-    if (begin < end) {
-      ::madvise(m_base + begin, end - begin, MADV_DONTNEED);
-    }
-  }
-
   std::byte* m_base = nullptr;
   std::size_t m_size = 0;
   std::size_t m_top = 0;                      // end of the highest block
-  std::size_t m_highest = 0;                  // of what was touched since the last trim
   std::map<std::size_t, std::size_t> m_gaps;  // below m_top: where and how large
 };
 
@@ -264,7 +244,6 @@ std::int64_t Ledger::peakBytes() const {
 
 void Ledger::reset() {
   const std::lock_guard lock(m_core->mutex);
-  m_core->arena.trim();
   m_core->peak = m_core->live;
 }
 

@@ -13,7 +13,7 @@ namespace argand::engine {
 // on whatever thread and however late that is.
 //
 // Blocks lie packed in one range of addresses, each page of which is faulted in
-// once and used again by whatever comes next.
+// once, used again by whatever comes next, and given back with the ledger.
 class Ledger {
  public:
   Ledger(std::string device, std::int64_t budgetBytes);
@@ -28,7 +28,7 @@ class Ledger {
   [[nodiscard]] std::int64_t liveBytes() const;
   [[nodiscard]] std::int64_t peakBytes() const;
 
-  // The peak starts again at what lives now; pages that hold nothing are given back.
+  // The peak starts again at what lives now.
   void reset();
 
   struct Core;

@@ -10,6 +10,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 #include <type_traits>
 
@@ -214,17 +215,28 @@ Result<void> Runner<S>::finishTask(Now& now, const From* values) {
 template <typename S>
 Result<void> Runner<S>::handOver(const Now& now, const A* scores) {
   ScoreSlab slab;
-  slab.rows = now.kept;
   slab.height = now.out.size.h;
   slab.width = now.out.size.w;
   slab.classes = now.out.channels;
-  const auto count = static_cast<std::size_t>(now.kept.count() * now.voxels * now.out.channels);
-  if constexpr (std::is_same_v<A, float>) {
-    slab.scores = {scores, count};
-  } else {
-    slab.scores64 = {scores, count};
-  }
-  return m_context.output(slab);
+  const std::int64_t row = now.voxels * now.out.channels;
+  std::mutex mutex;
+  Result<void> done;
+  at::parallel_for(0, now.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+    ScoreSlab part = slab;
+    part.rows = {now.kept.begin + begin, now.kept.begin + end};
+    const auto count = static_cast<std::size_t>((end - begin) * row);
+    if constexpr (std::is_same_v<A, float>) {
+      part.scores = {scores + begin * row, count};
+    } else {
+      part.scores64 = {scores + begin * row, count};
+    }
+    const Result<void> taken = m_context.output(part);
+    const std::lock_guard lock(mutex);
+    if (!taken && done) {
+      done = taken;
+    }
+  });
+  return done;
 }
 
 template <typename S>
