@@ -65,10 +65,27 @@ OpCost costOf(const Graph& graph, NodeId id, const std::vector<Shape>& shapes, D
     cost.flops = 2 * out.elements() * (in.channels / conv->groups) * conv->kernel.voxels();
   } else if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
     cost.flops = 2 * in.elements() * up->channels * up->kernel.voxels();
+  } else if (const auto* pool = std::get_if<PoolOp>(&node.op)) {
+    cost.flops = out.elements() * pool->kernel.voxels();
+  } else if (const auto* upsample = std::get_if<UpsampleOp>(&node.op)) {
+    // A weighted sum of eight.
+    cost.flops = upsample->kind == UpsampleOp::Kind::Trilinear ? 15 * out.elements() : 0;
+  } else if (std::holds_alternative<GlobalPoolOp>(node.op)) {
+    cost.flops = in.elements();
+  } else if (std::holds_alternative<LinearOp>(node.op)) {
+    cost.flops = 2 * out.elements() * in.channels;
   } else if (graph.needsGlobalReduction(id)) {
     cost.flops = 2 * out.elements();
-  } else if (std::holds_alternative<LeakyReluOp>(node.op)) {
+  } else if (std::holds_alternative<LeakyReluOp>(node.op) ||
+             std::holds_alternative<PReluOp>(node.op) || std::holds_alternative<ScaleOp>(node.op)) {
     cost.flops = out.elements();
+  } else if (std::holds_alternative<SigmoidOp>(node.op)) {
+    cost.flops = 3 * out.elements();  // an exponential counts as one
+  } else if (std::holds_alternative<SiluOp>(node.op) ||
+             std::holds_alternative<SoftmaxOp>(node.op)) {
+    cost.flops = 4 * out.elements();
+  } else if (std::holds_alternative<ArgmaxOp>(node.op)) {
+    cost.flops = in.elements();
   } else if (std::holds_alternative<AddOp>(node.op)) {
     cost.flops = out.elements() * static_cast<std::int64_t>(node.inputs.size() - 1);
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/differentiable.h"
 
-#include "core/base/assert.h"
 #include "core/engine/autograd_ops.h"
+#include "core/engine/differentiable_ops.h"
 #include "core/engine/parameters_torch.h"
 #include "core/engine/program.h"
 
@@ -17,16 +17,14 @@ namespace argand::engine {
 
 namespace {
 
-// A node's value in slabs along depth, one per device; some may have no rows.
-struct Slabs {
-  std::vector<RowRange> rows;
-  std::vector<at::Tensor> values;  // undefined where there are no rows
-};
-
 class Pass {
  public:
   Pass(const Graph& graph, Parameters& parameters, const Plan& plan, Mode mode)
-      : m_graph(graph), m_tensors(parameters.tensors()), m_plan(plan), m_mode(mode) {
+      : m_graph(graph),
+        m_shapes(graph.shapes(plan.input).value()),
+        m_tensors(parameters.tensors()),
+        m_plan(plan),
+        m_mode(mode) {
     for (const StepPlan& step : plan.steps) {
       m_bounds.emplace(step.step, &step);
     }
@@ -34,6 +32,10 @@ class Pass {
     for (NodeId id = 0; id < graph.size(); ++id) {
       for (const NodeId input : graph.node(id).inputs) {
         m_readers[static_cast<std::size_t>(input)].push_back(id);
+      }
+      if (mode == Mode::Training && std::holds_alternative<DropoutOp>(graph.node(id).op)) {
+        m_seed = static_cast<std::uint64_t>(
+            at::randint(std::int64_t{1} << 62, {1}).item<std::int64_t>());
       }
     }
   }
@@ -67,8 +69,6 @@ class Pass {
     return m_tensors.get(fmt::format("{}.{}", node.name, suffix));
   }
 
-  static std::int64_t depthOf(const Slabs& slabs) { return slabs.rows.back().end; }
-
   Slabs whole(const at::Tensor& input) const {
     Slabs slabs;
     slabs.rows.assign(devices(), {input.size(2), input.size(2)});
@@ -78,42 +78,18 @@ class Pass {
     return slabs;
   }
 
-  // Rows of a node from wherever they lie, zeros outside the volume.
-  static at::Tensor gather(const Slabs& from, const RowRange& rows) {
-    const std::int64_t depth = depthOf(from);
-    const RowRange inside{std::clamp<std::int64_t>(rows.begin, 0, depth),
-                          std::clamp<std::int64_t>(rows.end, 0, depth)};
-    std::vector<at::Tensor> parts;
-    for (std::size_t n = 0; n < from.rows.size(); ++n) {
-      const std::int64_t begin = std::max(inside.begin, from.rows[n].begin);
-      const std::int64_t end = std::min(inside.end, from.rows[n].end);
-      if (begin < end) {
-        const at::Tensor& value = from.values[n];
-        parts.push_back(value.size(2) == end - begin
-                            ? value
-                            : value.narrow(2, begin - from.rows[n].begin, end - begin));
-      }
-    }
-    const at::Tensor joined = parts.size() == 1 ? parts[0] : at::cat(parts, 2);
-    if (inside == rows) {
-      return joined;
-    }
-    return at::constant_pad_nd(joined,
-                               {0, 0, 0, 0, inside.begin - rows.begin, rows.end - inside.end});
-  }
-
   Slabs compute(NodeId id) {
     const Node& node = m_graph.node(id);
     if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
-      return convolved(node, *conv);
+      return convolved(id, *conv);
     }
     if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
-      return transposed(node, *up);
+      return transposedConvolution(callOf(id), *up);
     }
     if (const auto* relu = std::get_if<LeakyReluOp>(&node.op)) {
       return activated(node, *relu);
     }
-    if (m_graph.needsGlobalReduction(id)) {
+    if (isNorm(node.op)) {
       // Left to the activation behind it where nothing else reads it.
       const auto& readers = m_readers[static_cast<std::size_t>(id)];
       const bool fused =
@@ -124,22 +100,46 @@ class Pass {
       }
       return normed(node, valueOf(node.inputs[0]), 1.0);
     }
-    return joined(node);
+    if (std::holds_alternative<AddOp>(node.op) || std::holds_alternative<ConcatOp>(node.op)) {
+      return joined(id);
+    }
+    return computed(callOf(id));
   }
 
-  Slabs placed(const Node& node) const {
+  static bool isNorm(const Op& op) {
+    return std::holds_alternative<InstanceNormOp>(op) || std::holds_alternative<BatchNormOp>(op) ||
+           std::holds_alternative<GroupNormOp>(op);
+  }
+
+  SlabCall callOf(NodeId id) const {
+    const Node& node = m_graph.node(id);
+    SlabCall call{node, id, {}, placed(id).rows, {}, m_mode == Mode::Training, m_seed};
+    for (const NodeId input : node.inputs) {
+      call.inputs.push_back(&valueOf(input));
+    }
+    call.parameter = [this, &node](std::string_view suffix) { return parameter(node, suffix); };
+    return call;
+  }
+
+  // Where the plan says; what it does not name lies where its input lies.
+  Slabs placed(NodeId id) const {
+    const Node& node = m_graph.node(id);
     Slabs slabs;
-    const StepPlan& step = *m_bounds.at(node.name);
-    for (std::size_t n = 0; n < devices(); ++n) {
-      slabs.rows.push_back(step.rows(static_cast<int>(n)));
+    const auto found = m_bounds.find(node.name);
+    if (found == m_bounds.end()) {
+      slabs.rows = cutAs(valueOf(node.inputs[0]), m_shapes[static_cast<std::size_t>(id)].size.d);
+    }
+    for (std::size_t n = 0; found != m_bounds.end() && n < devices(); ++n) {
+      slabs.rows.push_back(found->second->rows(static_cast<int>(n)));
     }
     slabs.values.resize(devices());
     return slabs;
   }
 
-  Slabs convolved(const Node& node, const ConvOp& conv) const {
+  Slabs convolved(NodeId id, const ConvOp& conv) const {
+    const Node& node = m_graph.node(id);
     const Slabs& from = valueOf(node.inputs[0]);
-    Slabs to = placed(node);
+    Slabs to = placed(id);
     for (std::size_t n = 0; n < devices(); ++n) {
       if (to.rows[n].count() == 0) {
         continue;
@@ -151,29 +151,6 @@ class Pass {
                                            parameter(node, "bias"),
                                            conv,
                                            all ? conv.padding.d : 0);
-    }
-    return to;
-  }
-
-  Slabs transposed(const Node& node, const TransposedConvOp& up) const {
-    const Slabs& from = valueOf(node.inputs[0]);
-    Slabs to = placed(node);
-    const at::Tensor bias = parameter(node, "bias");
-    for (std::size_t n = 0; n < devices(); ++n) {
-      if (to.rows[n].count() == 0) {
-        continue;
-      }
-      RowRange read = inputRows(up, to.rows[n]);
-      read = {std::max<std::int64_t>(0, read.begin), std::min(depthOf(from), read.end)};
-      const at::Tensor out =
-          at::conv_transpose3d(gather(from, read),
-                               parameter(node, "weight"),
-                               bias.defined() ? std::optional(bias) : std::nullopt,
-                               {up.stride.d, up.stride.h, up.stride.w},
-                               {0, up.padding.h, up.padding.w});
-      const std::int64_t first = to.rows[n].begin + up.padding.d - read.begin * up.stride.d;
-      to.values[n] =
-          out.size(2) == to.rows[n].count() ? out : out.narrow(2, first, to.rows[n].count());
     }
     return to;
   }
@@ -194,15 +171,17 @@ class Pass {
 
   // Norm and activation in one pass over each slab, with the statistics of all.
   Slabs normed(const Node& node, const Slabs& from, double slope) {
-    const bool instance = std::holds_alternative<InstanceNormOp>(node.op);
     const at::Tensor gamma = parameter(node, "weight");
     const at::Tensor beta = parameter(node, "bias");
     at::Tensor mean;
     at::Tensor variance;
     double epsilon = 0.0;
-    if (instance) {
-      epsilon = std::get<InstanceNormOp>(node.op).epsilon;
+    if (const auto* instance = std::get_if<InstanceNormOp>(&node.op)) {
+      epsilon = instance->epsilon;
       std::tie(mean, variance) = statistics(from, false);
+    } else if (const auto* group = std::get_if<GroupNormOp>(&node.op)) {
+      epsilon = group->epsilon;
+      std::tie(mean, variance) = groupStatistics(from, group->groups);
     } else {
       const auto& norm = std::get<BatchNormOp>(node.op);
       epsilon = norm.epsilon;
@@ -286,10 +265,10 @@ class Pass {
   }
 
   // Add and concat: where the inputs are cut differently, as the first one.
-  Slabs joined(const Node& node) const {
+  Slabs joined(NodeId id) const {
+    const Node& node = m_graph.node(id);
     const bool adds = std::holds_alternative<AddOp>(node.op);
-    ARGAND_ASSERT(adds || std::holds_alternative<ConcatOp>(node.op));
-    Slabs to = adds ? placed(node) : valueOf(node.inputs[0]);
+    Slabs to = placed(id);
     for (std::size_t n = 0; n < devices(); ++n) {
       if (to.rows[n].count() == 0) {
         continue;
@@ -307,9 +286,11 @@ class Pass {
   }
 
   const Graph& m_graph;
+  const std::vector<Shape> m_shapes;
   Parameters::Tensors& m_tensors;
   const Plan& m_plan;
   const Mode m_mode;
+  std::uint64_t m_seed = 0;  // for what is dropped in this pass
   std::map<std::string, const StepPlan*> m_bounds;
   std::vector<std::vector<NodeId>> m_readers;
   std::vector<Slabs> m_values;     // per node

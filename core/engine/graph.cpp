@@ -12,40 +12,6 @@ namespace argand::engine {
 
 namespace {
 
-template <typename... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-
-template <typename... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
-
-std::int64_t channelsOf(const Op& op, const std::vector<const Node*>& inputs) {
-  return std::visit(
-      Overloaded{[](const InputOp& input) { return input.channels; },
-                 [](const ConvOp& conv) { return conv.channels; },
-                 [](const TransposedConvOp& conv) { return conv.channels; },
-                 [&](const ConcatOp&) {
-                   return std::accumulate(
-                       inputs.begin(), inputs.end(), std::int64_t{0}, [](auto sum, const Node* n) {
-                         return sum + n->channels;
-                       });
-                 },
-                 [&](const auto&) { return inputs.at(0)->channels; }},
-      op);
-}
-
-// How many inputs an operation takes.
-bool takes(const Op& op, std::size_t inputs) {
-  if (std::holds_alternative<InputOp>(op)) {
-    return inputs == 0;
-  }
-  if (std::holds_alternative<AddOp>(op) || std::holds_alternative<ConcatOp>(op)) {
-    return inputs >= 2;
-  }
-  return inputs == 1;
-}
-
 Extent sizeAfter(const ConvOp& conv, const Extent& in) {
   Extent out;
   for (int axis = 0; axis < 3; ++axis) {
@@ -59,9 +25,32 @@ Extent sizeAfter(const ConvOp& conv, const Extent& in) {
 Extent sizeAfter(const TransposedConvOp& conv, const Extent& in) {
   Extent out;
   for (int axis = 0; axis < 3; ++axis) {
-    out[axis] = (in[axis] - 1) * conv.stride[axis] - 2 * conv.padding[axis] + conv.kernel[axis];
+    out[axis] = (in[axis] - 1) * conv.stride[axis] - 2 * conv.padding[axis] + conv.kernel[axis] +
+                conv.outputPadding[axis];
   }
   return out;
+}
+
+Extent sizeAfter(const PoolOp& pool, const Extent& in) {
+  Extent out;
+  for (int axis = 0; axis < 3; ++axis) {
+    const std::int64_t room = in[axis] + 2 * pool.padding[axis] - pool.kernel[axis];
+    out[axis] = room < 0 ? 0 : room / pool.stride[axis] + 1;
+  }
+  return out;
+}
+
+Extent sizeAfter(const UpsampleOp& up, const Extent& in) {
+  return {in.d * up.factor.d, in.h * up.factor.h, in.w * up.factor.w};
+}
+
+Extent sizeAfter(const GlobalPoolOp&, const Extent&) {
+  return {1, 1, 1};
+}
+
+template <typename Other>
+Extent sizeAfter(const Other&, const Extent& in) {
+  return in;
 }
 
 Result<Shape> shapeOf(const Node& node, const std::vector<Shape>& shapes, const Shape& input) {
@@ -76,21 +65,32 @@ Result<Shape> shapeOf(const Node& node, const std::vector<Shape>& shapes, const 
   }
   Shape shape = shapes[static_cast<std::size_t>(node.inputs[0])];
   shape.channels = node.channels;
-  if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
-    shape.size = sizeAfter(*conv, shape.size);
-  } else if (const auto* transposed = std::get_if<TransposedConvOp>(&node.op)) {
-    shape.size = sizeAfter(*transposed, shape.size);
+  const Extent first = shape.size;
+  shape.size = std::visit([&](const auto& op) { return sizeAfter(op, first); }, node.op);
+  constexpr Extent kOne{1, 1, 1};
+  if (std::holds_alternative<LinearOp>(node.op) && first != kOne) {
+    return fail(ErrorCode::Usage,
+                fmt::format("'{}' takes one value per channel, as a global pool gives, not {} "
+                            "voxels.",
+                            node.name,
+                            toString(first)));
   }
   for (const NodeId id : node.inputs) {
-    const Shape& other = shapes[static_cast<std::size_t>(id)];
-    const Extent& first = shapes[static_cast<std::size_t>(node.inputs[0])].size;
-    if (other.size != first) {
+    const Extent& other = shapes[static_cast<std::size_t>(id)].size;
+    const bool gate = std::holds_alternative<ScaleOp>(node.op) && id == node.inputs[1];
+    if (gate && other != kOne) {
+      return fail(ErrorCode::Usage,
+                  fmt::format("The gate of '{}' has {} voxels; it takes one value per channel.",
+                              node.name,
+                              toString(other)));
+    }
+    if (!gate && other != first) {
       return fail(ErrorCode::Usage,
                   fmt::format("'{}' joins {} and {} voxels; the input size {} does not suit this "
                               "network.",
                               node.name,
                               toString(first),
-                              toString(other.size),
+                              toString(other),
                               toString(input.size)));
     }
   }
@@ -114,31 +114,6 @@ std::int64_t ParameterSpec::elements() const {
   return std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
 }
 
-NodeId Graph::add(std::string name, Op op, std::vector<NodeId> inputs) {
-  ARGAND_ASSERT(std::holds_alternative<InputOp>(op) == m_nodes.empty());
-  ARGAND_ASSERT(takes(op, inputs.size()));
-  ARGAND_ASSERT(!name.empty() && name.find_first_of(" \t\n(),=") == std::string::npos);
-  ARGAND_ASSERT(std::none_of(
-      m_nodes.begin(), m_nodes.end(), [&](const Node& other) { return other.name == name; }));
-  std::vector<const Node*> nodes;
-  for (const NodeId id : inputs) {
-    ARGAND_ASSERT(id >= 0 && id < size());
-    nodes.push_back(&node(id));
-  }
-  if (std::holds_alternative<AddOp>(op)) {
-    for (const Node* other : nodes) {
-      ARGAND_ASSERT(other->channels == nodes[0]->channels);
-    }
-  }
-  if (const auto* conv = std::get_if<ConvOp>(&op)) {
-    ARGAND_ASSERT(nodes[0]->channels % conv->groups == 0 && conv->channels % conv->groups == 0);
-  }
-  const std::int64_t channels = channelsOf(op, nodes);
-  ARGAND_ASSERT(channels > 0);
-  m_nodes.push_back(Node{std::move(name), std::move(op), std::move(inputs), channels});
-  return size() - 1;
-}
-
 Result<std::vector<Shape>> Graph::shapes(const Shape& input) const {
   ARGAND_ASSERT(!m_nodes.empty());
   std::vector<Shape> shapes;
@@ -160,8 +135,14 @@ Extent Graph::alignment() const {
     for (int axis = 0; axis < 3; ++axis) {
       if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
         scale[axis] *= conv->stride[axis];
-      } else if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
-        scale[axis] = std::max<std::int64_t>(1, scale[axis] / up->stride[axis]);
+      } else if (const auto* pool = std::get_if<PoolOp>(&node.op)) {
+        scale[axis] *= pool->stride[axis];
+      } else if (const auto* transposed = std::get_if<TransposedConvOp>(&node.op)) {
+        scale[axis] = std::max<std::int64_t>(1, scale[axis] / transposed->stride[axis]);
+      } else if (const auto* up = std::get_if<UpsampleOp>(&node.op)) {
+        scale[axis] = std::max<std::int64_t>(1, scale[axis] / up->factor[axis]);
+      } else if (std::holds_alternative<GlobalPoolOp>(node.op)) {
+        scale[axis] = 1;
       }
       alignment[axis] = std::lcm(alignment[axis], scale[axis]);
     }
@@ -187,8 +168,10 @@ Extent Graph::receptiveField() const {
           continue;  // the output does not depend on it
         }
         const RowRange read = inputRows(node(id).op, range, axis);
-        for (const NodeId input : node(id).inputs) {
-          RowRange& joined = needed[static_cast<std::size_t>(input)];
+        const auto& inputs = node(id).inputs;
+        const std::size_t local = std::holds_alternative<ScaleOp>(node(id).op) ? 1 : inputs.size();
+        for (std::size_t n = 0; n < local; ++n) {
+          RowRange& joined = needed[static_cast<std::size_t>(inputs[n])];
           joined = {std::min(joined.begin, read.begin), std::max(joined.end, read.end)};
         }
       }
@@ -200,8 +183,9 @@ Extent Graph::receptiveField() const {
 }
 
 bool Graph::needsGlobalReduction(NodeId id) const {
-  return std::holds_alternative<InstanceNormOp>(node(id).op) ||
-         std::holds_alternative<BatchNormOp>(node(id).op);
+  const Op& op = node(id).op;
+  return std::holds_alternative<InstanceNormOp>(op) || std::holds_alternative<BatchNormOp>(op) ||
+         std::holds_alternative<GroupNormOp>(op) || std::holds_alternative<GlobalPoolOp>(op);
 }
 
 std::vector<ParameterSpec> Graph::parametersOf(NodeId id) const {
@@ -230,6 +214,17 @@ std::vector<ParameterSpec> Graph::parametersOf(NodeId id) const {
   } else if (const auto* instance = std::get_if<InstanceNormOp>(&n.op)) {
     if (instance->affine) {
       norm();
+    }
+  } else if (const auto* group = std::get_if<GroupNormOp>(&n.op)) {
+    if (group->affine) {
+      norm();
+    }
+  } else if (const auto* prelu = std::get_if<PReluOp>(&n.op)) {
+    put("weight", {prelu->slopes}, Role::Slope);
+  } else if (const auto* linear = std::get_if<LinearOp>(&n.op)) {
+    put("weight", {n.channels, in}, Role::Weight);
+    if (linear->bias) {
+      put("bias", {n.channels}, Role::Bias);
     }
   } else if (std::holds_alternative<BatchNormOp>(n.op)) {
     norm();

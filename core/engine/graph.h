@@ -23,7 +23,7 @@ struct Node {
   bool operator==(const Node&) const = default;
 };
 
-enum class ParameterRole { Weight, Bias, Scale, Shift, RunningMean, RunningVariance };
+enum class ParameterRole { Weight, Bias, Scale, Shift, Slope, RunningMean, RunningVariance };
 
 // One tensor of a checkpoint, keyed by layer and never by plan.
 struct ParameterSpec {
@@ -43,8 +43,12 @@ class Graph {
  public:
   // Appends an operation on nodes that exist already, so that ids are a
   // topological order. The first node is the one InputOp; the last node added
-  // is the output.
+  // is the output. What breaks the operation's rules is a builder's bug.
   NodeId add(std::string name, Op op, std::vector<NodeId> inputs = {});
+
+  // The same for operations from outside: fails with a sentence that names the
+  // operation and the rule, and leaves the graph as it was.
+  Result<NodeId> tryAdd(std::string name, Op op, std::vector<NodeId> inputs = {});
 
   [[nodiscard]] const std::vector<Node>& nodes() const { return m_nodes; }
 
@@ -60,13 +64,15 @@ class Graph {
   [[nodiscard]] std::int64_t outputChannels() const { return node(output()).channels; }
 
   // The output shape of every node. Fails, naming the operation, where a size
-  // becomes empty or the inputs of an add or a concat differ.
+  // becomes empty, the inputs of an add or a concat differ, or what takes one
+  // value per channel (linear, the gate of a scale) gets more.
   [[nodiscard]] Result<std::vector<Shape>> shapes(const Shape& input) const;
 
   // Input sizes must be multiples of this along each axis for skips to meet.
   [[nodiscard]] Extent alignment() const;
 
-  // Input voxels that one output voxel sees along each axis (norms left aside).
+  // Input voxels that one output voxel sees along each axis; what it sees
+  // through norms, and through gates of a scale, is left aside.
   [[nodiscard]] Extent receptiveField() const;
 
   // True for operations with statistics over the whole volume.
@@ -85,6 +91,11 @@ class Graph {
   std::vector<Node> m_nodes;
 };
 
+// Refuses, naming line, operation and rule, what is no graph.
 [[nodiscard]] Result<Graph> parseGraph(std::string_view text);
+
+// For Graphviz: one box per operation with its kind and attributes, and the
+// shape of its output where `shapes` (of Graph::shapes) are given.
+[[nodiscard]] std::string toDot(const Graph& graph, const std::vector<Shape>& shapes = {});
 
 }  // namespace argand::engine

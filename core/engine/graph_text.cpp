@@ -2,6 +2,7 @@
 #include "core/base/assert.h"
 #include "core/engine/graph.h"
 
+#include <algorithm>
 #include <charconv>
 #include <map>
 #include <sstream>
@@ -71,26 +72,11 @@ std::string attributes(const Op& op) {
   return {};
 }
 
-constexpr std::string_view kKinds[] = {"input",
-                                       "conv",
-                                       "transposed_conv",
-                                       "instance_norm",
-                                       "batch_norm",
-                                       "leaky_relu",
-                                       "add",
-                                       "concat",
-                                       "group_norm",
-                                       "prelu",
-                                       "silu",
-                                       "sigmoid",
-                                       "dropout",
-                                       "pool",
-                                       "upsample",
-                                       "global_pool",
-                                       "linear",
-                                       "scale",
-                                       "softmax",
-                                       "argmax"};
+constexpr std::string_view kKinds[] = {
+    "input",       "conv",    "transposed_conv", "instance_norm", "batch_norm",
+    "leaky_relu",  "add",     "concat",          "group_norm",    "prelu",
+    "silu",        "sigmoid", "dropout",         "pool",          "upsample",
+    "global_pool", "linear",  "scale",           "softmax",       "argmax"};
 static_assert(std::size(kKinds) == std::variant_size_v<Op>);
 
 template <typename T>
@@ -307,17 +293,45 @@ Result<Graph> parseGraph(std::string_view text) {
     if (!from.wrong().empty()) {
       return wrong(fmt::format("'{}' is missing, unknown or has no usable value.", from.wrong()));
     }
-    // Graph::add asserts what a builder must keep; in a text it is the world's fault.
-    ARGAND_ASSIGN(const NodeId id,
-                  guarded(ErrorCode::InputRefused,
-                          fmt::format("reading line {} of the graph", number),
-                          [&] { return graph.add(name, op, inputs); }));
-    known.emplace(name, id);
+    const auto id = graph.tryAdd(name, op, inputs);
+    if (!id) {
+      return wrong(id.error().message);
+    }
+    known.emplace(name, *id);
   }
   if (graph.size() == 0) {
     return fail(ErrorCode::InputRefused, "The graph has no operation.");
   }
   return graph;
+}
+
+std::string toDot(const Graph& graph, const std::vector<Shape>& shapes) {
+  constexpr std::size_t kLineLength = 32;
+  ARGAND_ASSERT(shapes.empty() || shapes.size() == graph.nodes().size());
+  std::string text =
+      "digraph network {\n  rankdir=TB;\n"
+      "  node [shape=box, style=rounded, fontname=\"sans-serif\", fontsize=10];\n";
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    const Node& n = graph.node(id);
+    std::string label = n.name + "\\n" + std::string(kKinds[n.op.index()]);
+    // Attributes in short lines, so that boxes stay narrow.
+    std::istringstream words(attributes(n.op));
+    std::size_t room = 0;
+    for (std::string word; words >> word;) {
+      const bool fits = room > word.size();
+      label += (fits ? " " : "\\n") + word;
+      room = (fits ? room : kLineLength) - std::min(kLineLength, word.size() + 1);
+    }
+    if (!shapes.empty()) {
+      const Shape& shape = shapes[static_cast<std::size_t>(id)];
+      label += fmt::format("\\n{} x {}", shape.channels, toString(shape.size));
+    }
+    text += fmt::format("  n{} [label=\"{}\"];\n", id, label);
+    for (const NodeId input : n.inputs) {
+      text += fmt::format("  n{} -> n{};\n", input, id);
+    }
+  }
+  return text + "}\n";
 }
 
 }  // namespace argand::engine

@@ -21,6 +21,9 @@ std::int64_t fanIn(const Graph& graph, const ParameterSpec& spec) {
   if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
     return in / conv->groups * conv->kernel.voxels();
   }
+  if (std::holds_alternative<LinearOp>(node.op)) {
+    return in;
+  }
   const auto& up = std::get<TransposedConvOp>(node.op);
   return std::max<std::int64_t>(1, in * up.kernel.voxels() / up.stride.voxels());
 }
@@ -33,6 +36,8 @@ at::Tensor initialValue(const Graph& graph, const ParameterSpec& spec, at::Gener
       const double deviation = gain / std::sqrt(static_cast<double>(fanIn(graph, spec)));
       return at::randn(spec.shape, generator, at::kFloat).mul_(deviation);
     }
+    case ParameterRole::Slope:
+      return at::full(spec.shape, 0.25, at::kFloat);
     case ParameterRole::Scale:
     case ParameterRole::RunningVariance:
       return at::ones(spec.shape, at::kFloat);

@@ -23,7 +23,8 @@ class Parameters {
   Parameters& operator=(Parameters&&) noexcept;
 
   // Weights by Kaiming's normal rule (He et al. 2015: fan-in, gain of leaky
-  // ReLU 0.01), biases and shifts 0, scales and variances 1. Equal seeds give equal tensors.
+  // ReLU 0.01), biases and shifts 0, scales and variances 1,
+  // learned slopes 0.25. Equal seeds give equal tensors.
   [[nodiscard]] static Result<Parameters> initialised(const Graph& graph, std::uint64_t seed);
 
   // Fails, naming the tensor, where one is missing, has another shape or is not a float type.
