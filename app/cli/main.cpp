@@ -66,6 +66,7 @@ std::vector<Verb> addVerbs(CLI::App& app) {
       {"segment", "Segment a study with a model", addSegment},
       {"export", "Write a label map as RTSTRUCT", addExport},
       {"plan", "How a network would run on which devices, and whether it fits", addPlan},
+      {"bench", "Time one network with random weights on this machine", addBench},
       {"evaluate", "Compare a label map with a reference", addEvaluate},
       {"train", "Train or fine-tune a model on a folder of images and labels", addTrain},
       {"models", "The models there are", addModels},

@@ -2,6 +2,8 @@
 #include "app/cli/verb.h"
 #include "core/base/file.h"
 
+#include <charconv>
+
 namespace argand::app {
 
 namespace fs = std::filesystem;
@@ -20,6 +22,33 @@ void DeviceOptions::addTo(CLI::App& verb) {
 
 Result<std::vector<engine::DeviceSpec>> DeviceOptions::parse() const {
   return engine::parseDevices(devices, budgets, threads);
+}
+
+Result<engine::Extent> extentOption(const std::string& option, const std::string& text) {
+  engine::Extent extent;
+  const char* at = text.data();
+  const char* const end = text.data() + text.size();
+  for (int axis = 0; axis < 3; ++axis) {
+    const auto [next, error] = std::from_chars(at, end, extent[axis]);
+    const bool last = axis == 2;
+    if (error != std::errc() || extent[axis] < 1 ||
+        (last ? next != end : next == end || *next != 'x')) {
+      return fail(
+          ErrorCode::Usage,
+          fmt::format(
+              "{} {} is not DEPTHxHEIGHTxWIDTH in voxels, as in 192x320x256.", option, text));
+    }
+    at = next + 1;
+  }
+  return extent;
+}
+
+engine::Extent paddedFor(const engine::Graph& graph, engine::Extent size) {
+  const engine::Extent alignment = graph.alignment();
+  for (int axis = 0; axis < 3; ++axis) {
+    size[axis] = (size[axis] + alignment[axis] - 1) / alignment[axis] * alignment[axis];
+  }
+  return size;
 }
 
 Result<std::string> planText(const std::string& option) {

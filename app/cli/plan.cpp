@@ -2,7 +2,6 @@
 #include "app/cli/verb.h"
 #include "core/engine/planner.h"
 
-#include <charconv>
 #include <chrono>
 
 namespace argand::app {
@@ -19,24 +18,6 @@ struct PlanOptions {
   bool compare = false;
   DeviceOptions devices;
 };
-
-Result<engine::Extent> parseSize(const std::string& text) {
-  engine::Extent extent;
-  const char* at = text.data();
-  const char* const end = text.data() + text.size();
-  for (int axis = 0; axis < 3; ++axis) {
-    const auto [next, error] = std::from_chars(at, end, extent[axis]);
-    const bool last = axis == 2;
-    if (error != std::errc() || extent[axis] < 1 ||
-        (last ? next != end : next == end || *next != 'x')) {
-      return fail(
-          ErrorCode::Usage,
-          fmt::format("--size {} is not DEPTHxHEIGHTxWIDTH in voxels, as in 192x320x256.", text));
-    }
-    at = next + 1;
-  }
-  return extent;
-}
 
 Result<engine::Graph> graphOf(const PlanOptions& options, const Context& context) {
   if (options.model.empty() == options.network.empty()) {
@@ -94,17 +75,13 @@ Result<void> addCandidates(const engine::Graph& graph,
 
 Result<Outcome> plan(const PlanOptions& options, const Context& context) {
   ARGAND_ASSIGN(const engine::Graph graph, graphOf(options, context));
-  ARGAND_ASSIGN(engine::Extent size, parseSize(options.size));
+  ARGAND_ASSIGN(engine::Extent size, extentOption("--size", options.size));
   engine::PlanRequest request;
   ARGAND_ASSIGN(request.devices, options.devices.parse());
   request.dtype = options.dtype == "fp64" ? engine::DType::Float64 : engine::DType::Float32;
   request.training = options.train;
   request.outputBytesPerVoxel = options.train ? 0 : static_cast<std::int64_t>(sizeof(LabelValue));
-  // The network sees sizes that its strides divide; what is asked for is padded up.
-  const engine::Extent alignment = graph.alignment();
-  for (int axis = 0; axis < 3; ++axis) {
-    size[axis] = (size[axis] + alignment[axis] - 1) / alignment[axis] * alignment[axis];
-  }
+  size = paddedFor(graph, size);
   request.input = engine::Shape{1, graph.inputChannels(), size};
   Outcome outcome;
   const auto start = std::chrono::steady_clock::now();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/segment_job.h"
 
+#include <map>
+
 namespace argand::app {
 
 Action addSegment(CLI::App& verb) {
@@ -14,9 +16,14 @@ Action addSegment(CLI::App& verb) {
       ->required();
   verb.add_option("--as", job->as, "What an output ending in .dcm is: rtstruct")
       ->check(CLI::IsMember({"rtstruct", "seg"}));
-  verb.add_option("--mode", job->mode, "auto or whole")
-      ->check(CLI::IsMember({"auto", "whole", "window"}))
-      ->capture_default_str();
+  const std::map<std::string, infer::SegmentMode> modes{{"auto", infer::SegmentMode::Auto},
+                                                        {"whole", infer::SegmentMode::Whole},
+                                                        {"window", infer::SegmentMode::Window}};
+  verb.add_option("--mode",
+                  job->mode,
+                  "The field at once (whole) or in overlapping windows (window); auto: as the "
+                  "model was trained")
+      ->transform(CLI::CheckedTransformer(modes));
   verb.add_option("--region",
                   job->regions,
                   "Run on a part: [NAME=]i0:i1,j0:j1,k0:k1 in voxels, half-open; repeatable. A "

@@ -30,10 +30,6 @@ Result<void> checkJob(const SegmentJob& job) {
     const bool dicom = output.extension() == ".dcm" || job.as == "seg";
     ARGAND_TRY(checkOutput(output, dicom ? job.as : std::string()));
   }
-  if (job.mode == "window") {
-    return fail(ErrorCode::Usage,
-                "This version runs whole volumes only; leave --mode out or give --mode whole.");
-  }
   return {};
 }
 
@@ -119,6 +115,7 @@ Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
   request.structures = job.labels;
   request.devices = job.devices;
   request.force = job.force;
+  request.mode = job.mode;
   ARGAND_ASSIGN(done.result,
                 infer::segment(request, context.models, context.stop, context.progress));
   for (const std::string& sentence : done.result.plan.overrides) {
@@ -136,7 +133,7 @@ Outcome report(const SegmentDone& done) {
   const infer::SegmentSeconds& seconds = result.seconds;
   Outcome outcome;
   Json& json = outcome.json;
-  json = {{"model", result.card.id}, {"mode", result.mode}, {"plan", result.plan.text}};
+  json = {{"model", result.card.id}, {"mode", result.plan.mode}, {"plan", result.plan.text}};
   json["devices"] = Json::array();
   outcome.text = headOf(result.plan.text);
   for (const infer::DeviceUse& device : result.devices) {

@@ -14,7 +14,7 @@ struct SegmentJob {
   std::string model;
   std::vector<std::filesystem::path> outputs;
   std::string as;
-  std::string mode = "auto";
+  infer::SegmentMode mode = infer::SegmentMode::Auto;
   std::string series;
   std::string plan;
   std::vector<std::string> regions;

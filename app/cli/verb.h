@@ -4,6 +4,7 @@
 #include "core/base/json.h"
 #include "core/base/progress.h"
 #include "core/engine/devices.h"
+#include "core/engine/graph.h"
 #include "core/infer/model_source.h"
 #include "core/study/study.h"
 
@@ -43,6 +44,7 @@ using Action = std::function<Result<Outcome>(Context&)>;
 [[nodiscard]] Action addSegment(CLI::App& verb);
 [[nodiscard]] Action addExport(CLI::App& verb);
 [[nodiscard]] Action addPlan(CLI::App& verb);
+[[nodiscard]] Action addBench(CLI::App& verb);
 [[nodiscard]] Action addEvaluate(CLI::App& verb);
 [[nodiscard]] Action addTrain(CLI::App& verb);
 [[nodiscard]] Action addDemo(CLI::App& verb);
@@ -59,6 +61,14 @@ struct DeviceOptions {
   void addTo(CLI::App& verb);
   [[nodiscard]] Result<std::vector<engine::DeviceSpec>> parse() const;
 };
+
+// "192x320x256": depth, height and width in voxels. `option` is named where the
+// text is something else.
+[[nodiscard]] Result<engine::Extent> extentOption(const std::string& option,
+                                                  const std::string& text);
+
+// A network sees sizes that its strides divide; what is asked for is padded up.
+[[nodiscard]] engine::Extent paddedFor(const engine::Graph& graph, engine::Extent size);
 
 // The text of --plan: words as they are, a file's content where it names one.
 [[nodiscard]] Result<std::string> planText(const std::string& option);

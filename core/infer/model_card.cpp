@@ -183,6 +183,26 @@ Result<void> readSpace(ModelCard& card, const Json& json, std::string_view what)
   return {};
 }
 
+Result<void> readWindow(ModelCard& card, const Json& json, std::string_view what) {
+  if (!json.contains("window")) {
+    return {};
+  }
+  const std::string where = fmt::format("'window' in {}", what);
+  ARGAND_TRY(checkKeys(json["window"], {"size", "overlap"}, where));
+  ARGAND_ASSIGN(const auto size,
+                jsonMember<std::vector<std::int64_t>>(json["window"], "size", where));
+  if (size.size() != 3 || *std::min_element(size.begin(), size.end()) < 1) {
+    return refuse(fmt::format("'size' in {} needs three numbers of voxels.", where));
+  }
+  ModelWindow window{{size[0], size[1], size[2]}};
+  ARGAND_ASSIGN(window.overlap, jsonMember<double>(json["window"], "overlap", where));
+  if (!(window.overlap >= 0.0 && window.overlap < 1.0)) {
+    return refuse(fmt::format("'overlap' in {} must be 0 or more and less than 1.", where));
+  }
+  card.window = window;
+  return {};
+}
+
 Result<void> readWeights(ModelCard& card, const Json& json, std::string_view what) {
   ARGAND_ASSIGN(card.weightsFile, jsonMember<std::string>(json, "weights", what));
   if (card.weightsFile.empty() || card.weightsFile.find('/') != std::string::npos) {
@@ -214,7 +234,7 @@ Result<ModelCard> ModelCard::fromJson(const Json& json, std::string_view what) {
                  "intended_use", "license",    "network",    "body_region",       "attribution",
                  "inputs",       "structures", "axis_codes", "trained_extent_mm", "mirror_safe",
                  "spacing_mm",   "weights",    "parent",     "weights_sha256",    "training",
-                 "metrics"},
+                 "metrics",      "window"},
                 what));
   ARGAND_ASSIGN(const int schema, jsonMember<int>(json, "schema", what));
   if (schema != kSchema) {
@@ -241,6 +261,7 @@ Result<ModelCard> ModelCard::fromJson(const Json& json, std::string_view what) {
   ARGAND_TRY(readInputs(card, json, what));
   ARGAND_TRY(readStructures(card, json, what));
   ARGAND_TRY(readSpace(card, json, what));
+  ARGAND_TRY(readWindow(card, json, what));
   ARGAND_ASSIGN(card.mirrorSafe, jsonMember<bool>(json, "mirror_safe", what));
   ARGAND_TRY(readWeights(card, json, what));
   ARGAND_ASSIGN(card.parent, jsonMemberOr<std::string>(json, "parent", {}, what));
@@ -272,6 +293,10 @@ Json ModelCard::toJson() const {
   json["axis_codes"] = axisCodes;
   json["spacing_mm"] = {spacingMm.x, spacingMm.y, spacingMm.z};
   json["trained_extent_mm"] = {trainedExtentMm.x, trainedExtentMm.y, trainedExtentMm.z};
+  if (window) {
+    json["window"] = {{"size", {window->size.i, window->size.j, window->size.k}},
+                      {"overlap", window->overlap}};
+  }
   json["mirror_safe"] = mirrorSafe;
   json["weights"] = weightsFile;
   json["weights_sha256"] = weightsSha256;

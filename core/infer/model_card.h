@@ -5,6 +5,7 @@
 #include "core/volume/label_table.h"
 #include "core/volume/volume.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,13 @@ struct ModelStructure {
   bool sided = false;
 };
 
+// For a network that was trained on patches: it sees the volume in overlapping
+// windows of that size.
+struct ModelWindow {
+  Size3 size;  // voxels, in the order of the card's axes
+  double overlap = 0.25;
+};
+
 // What a model is, what it may be given, and where it came from (card.json
 // beside its weights).
 struct ModelCard {
@@ -47,10 +55,11 @@ struct ModelCard {
   std::string network;      // "nnunet-plain:channels=16-32-64-128,classes=3"
   std::vector<ModelInput> inputs;
   std::vector<ModelStructure> structures;
-  std::string axisCodes = "RAS";  // orientation of what the network sees
-  Vec3 spacingMm{1.0, 1.0, 1.0};  // in that order
-  Vec3 trainedExtentMm;           // largest field seen in training, same order
-  bool mirrorSafe = false;        // left-right flips leave the labels right
+  std::string axisCodes = "RAS";      // orientation of what the network sees
+  Vec3 spacingMm{1.0, 1.0, 1.0};      // in that order
+  Vec3 trainedExtentMm;               // largest field seen in training, same order
+  std::optional<ModelWindow> window;  // absent: trained on whole fields, run on whole fields
+  bool mirrorSafe = false;            // left-right flips leave the labels right
   std::string weightsFile = "weights.safetensors";
   std::string weightsSha256;
   std::string parent;  // id and hash of the model it was fine-tuned from

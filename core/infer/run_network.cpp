@@ -8,21 +8,24 @@ namespace argand::infer {
 
 Result<NetworkRun> runNetwork(const engine::Graph& graph,
                               const engine::Parameters& parameters,
-                              const engine::Plan& plan,
+                              const NetworkPlan& plan,
                               const NetworkGrid& grid,
                               std::span<const float> input,
                               const std::stop_token& stop,
                               const ProgressFn& progress) {
-  const engine::Shape shape{1, graph.inputChannels(), grid.padded};
-  ARGAND_ASSIGN(engine::Executor executor, engine::Executor::create(graph, parameters, plan));
   LabelCollector collector(grid);
+  const auto collect = [&](const engine::ScoreSlab& slab) { return collector.consume(slab); };
   NetworkRun run;
-  ARGAND_ASSIGN(run.report,
-                executor.run(
-                    engine::inputFrom(input, shape),
-                    [&](const engine::ScoreSlab& slab) { return collector.consume(slab); },
-                    stop,
-                    progress));
+  if (const auto* windows = std::get_if<engine::WindowPlan>(&plan)) {
+    ARGAND_ASSIGN(auto executor, engine::WindowExecutor::create(graph, parameters, *windows));
+    ARGAND_ASSIGN(run.report, executor.run(input, collect, stop, progress));
+  } else {
+    const engine::Shape shape{1, graph.inputChannels(), grid.padded};
+    ARGAND_ASSIGN(auto executor,
+                  engine::Executor::create(graph, parameters, std::get<engine::Plan>(plan)));
+    ARGAND_ASSIGN(run.report,
+                  executor.run(engine::inputFrom(input, shape), collect, stop, progress));
+  }
   ARGAND_ASSERT(collector.rowsKept() == 0);
   run.labels = collector.take();
   return run;

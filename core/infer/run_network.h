@@ -2,15 +2,20 @@
 #pragma once
 
 #include "core/engine/executor.h"
+#include "core/engine/windows.h"
 #include "core/infer/preprocess.h"
 
 #include <span>
+#include <variant>
 #include <vector>
 
 namespace argand::infer {
 
 // What the consumer of the scores keeps, for the planner: a label for each voxel.
 constexpr std::int64_t kLabelBytesPerVoxel = static_cast<std::int64_t>(sizeof(LabelValue));
+
+// Whole, or in windows.
+using NetworkPlan = std::variant<engine::Plan, engine::WindowPlan>;
 
 struct NetworkRun {
   std::vector<LabelValue> labels;  // of `grid.box`, i fastest
@@ -21,7 +26,7 @@ struct NetworkRun {
 // `plan`, and the labels on the source's grid.
 [[nodiscard]] Result<NetworkRun> runNetwork(const engine::Graph& graph,
                                             const engine::Parameters& parameters,
-                                            const engine::Plan& plan,
+                                            const NetworkPlan& plan,
                                             const NetworkGrid& grid,
                                             std::span<const float> input,
                                             const std::stop_token& stop = {},

@@ -6,6 +6,7 @@
 #include "core/infer/run_network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace argand::infer {
@@ -153,17 +154,47 @@ Result<std::vector<bool>> wantedClasses(const SegmentRequest& request, const Mod
   return wanted;
 }
 
-Result<engine::Plan> planFor(const SegmentRequest& request,
-                             const engine::Graph& graph,
-                             const NetworkGrid& grid) {
+bool inWindows(const SegmentRequest& request, const ModelCard& card) {
+  return request.mode == SegmentMode::Window ||
+         (request.mode == SegmentMode::Auto && card.window.has_value());
+}
+
+// Without windows in the card, what a model was trained on is what it sees at once.
+engine::WindowOptions windowFor(const ModelCard& card, const engine::Extent& alignment) {
+  engine::WindowOptions window;
+  for (int axis = 0; axis < 3; ++axis) {
+    const int from = 2 - axis;  // depth is the last of the card's axes
+    const auto trained =
+        static_cast<std::int64_t>(std::llround(card.trainedExtentMm[from] / card.spacingMm[from]));
+    const std::int64_t multiple = alignment[axis];
+    window.size[axis] =
+        card.window ? card.window->size[from]
+                    : std::max<std::int64_t>(1, (trained + multiple - 1) / multiple) * multiple;
+  }
+  window.overlap = card.window ? card.window->overlap : window.overlap;
+  return window;
+}
+
+Result<NetworkPlan> planFor(const SegmentRequest& request,
+                            const ModelCard& card,
+                            const engine::Graph& graph,
+                            const NetworkGrid& grid) {
   const engine::Shape input{1, graph.inputChannels(), grid.padded};
-  if (request.plan.find('\n') == std::string::npos) {
-    engine::PlanRequest wanted;
-    wanted.input = input;
-    wanted.devices = request.devices;
+  const bool words = request.plan.find('\n') == std::string::npos;
+  engine::PlanRequest wanted;
+  wanted.input = input;
+  wanted.devices = request.devices;
+  wanted.outputBytesPerVoxel = kLabelBytesPerVoxel;
+  if (words) {
     wanted.words = request.plan;
-    wanted.outputBytesPerVoxel = kLabelBytesPerVoxel;
-    return engine::makePlan(graph, wanted);
+    if (!inWindows(request, card)) {
+      return engine::makePlan(graph, wanted);
+    }
+    return engine::planWindows(graph, wanted, windowFor(card, graph.alignment()));
+  }
+  if (inWindows(request, card)) {
+    return fail(ErrorCode::Usage,
+                "In windows each device has a plan of its own: give words, not a plan's file.");
   }
   ARGAND_ASSIGN(engine::Plan given, engine::parsePlan(request.plan));
   if (given.input != input) {
@@ -175,22 +206,28 @@ Result<engine::Plan> planFor(const SegmentRequest& request,
   return engine::adoptPlan(graph, std::move(given), request.devices);
 }
 
-void summarize(SegmentJob& job) {
+std::int64_t predictedPeak(const NetworkPlan& plan, std::size_t device) {
+  if (const auto* windows = std::get_if<engine::WindowPlan>(&plan)) {
+    return windows->predictedPeakBytes(static_cast<int>(device));
+  }
+  return std::get<engine::Plan>(plan).devices[device].predictedPeakBytes;
+}
+
+void summarize(const SegmentRequest& request, SegmentJob& job) {
   SegmentPlan& summary = job.summary;
+  summary.mode = inWindows(request, job.card) ? "window" : "whole";
+  for (const engine::DeviceSpec& device : request.devices) {
+    summary.devices.push_back({device.name, device.budgetBytes, 0, 0, 0.0});
+  }
   for (const RegionJob& region : job.regions) {
     summary.networkSizes.push_back(region.grid.size);
     if (!region.region.name.empty()) {
       summary.text += fmt::format("Region {}\n", region.region.name);
     }
-    summary.text += engine::toText(region.plan);
-    if (summary.devices.empty()) {
-      for (const engine::DevicePlan& device : region.plan.devices) {
-        summary.devices.push_back({device.device.name, device.device.budgetBytes, 0, 0, 0.0});
-      }
-    }
+    summary.text += std::visit([](const auto& plan) { return engine::toText(plan); }, region.plan);
     for (std::size_t n = 0; n < summary.devices.size(); ++n) {
-      summary.devices[n].predictedPeakBytes = std::max(summary.devices[n].predictedPeakBytes,
-                                                       region.plan.devices[n].predictedPeakBytes);
+      DeviceUse& use = summary.devices[n];
+      use.predictedPeakBytes = std::max(use.predictedPeakBytes, predictedPeak(region.plan, n));
     }
   }
 }
@@ -212,13 +249,20 @@ Result<SegmentJob> makeJob(const SegmentRequest& request, const ModelSource& mod
   for (Region& region : regions) {
     ARGAND_TRY(checkRegion(request, region, job.summary.overrides));
     RegionJob part;
-    ARGAND_ASSIGN(part.grid, networkGrid(source, region.box, job.card, job.graph.alignment()));
+    // What is seen in windows need not be padded, and may be of any extent.
+    const bool windows = inWindows(request, job.card);
+    ARGAND_ASSIGN(
+        part.grid,
+        networkGrid(
+            source, region.box, job.card, windows ? engine::Extent{} : job.graph.alignment()));
     part.region = std::move(region);
-    ARGAND_TRY(checkExtent(request, job.card, part, job.summary.overrides));
-    ARGAND_ASSIGN(part.plan, planFor(request, job.graph, part.grid));
+    if (!windows) {
+      ARGAND_TRY(checkExtent(request, job.card, part, job.summary.overrides));
+    }
+    ARGAND_ASSIGN(part.plan, planFor(request, job.card, job.graph, part.grid));
     job.regions.push_back(std::move(part));
   }
-  summarize(job);
+  summarize(request, job);
   return job;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/engine/plan.h"
 #include "core/infer/preprocess.h"
+#include "core/infer/run_network.h"
 #include "core/infer/segmenter.h"
 
 #include <vector>
@@ -13,7 +14,7 @@ namespace argand::infer {
 struct RegionJob {
   Region region;  // the whole volume where none was asked for
   NetworkGrid grid;
-  engine::Plan plan;
+  NetworkPlan plan;
 };
 
 struct SegmentJob {

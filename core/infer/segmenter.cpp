@@ -139,10 +139,10 @@ Result<SegmentResult> segment(const SegmentRequest& request,
     ARGAND_ASSIGN(const std::vector<float> input,
                   networkInput(request.channels, part.grid, job.card, stop));
     result.seconds.prepare += secondsSince(clock);
-    log::info("Running {} on {} voxels, {} device(s).",
+    log::info("Running {} on {} voxels, {}.",
               job.card.id,
               engine::toString(part.grid.padded),
-              part.plan.devicesUsed());
+              job.summary.mode);
     ARGAND_ASSIGN(NetworkRun run,
                   runNetwork(model.graph,
                              parameters,

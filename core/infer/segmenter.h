@@ -28,6 +28,12 @@ struct Region {
   [[nodiscard]] static Result<Region> parse(const std::string& text);
 };
 
+enum class SegmentMode {
+  Auto,    // as the model's card says
+  Whole,   // the field at once
+  Window,  // the card's windows; without any, windows as large as the field it was trained on
+};
+
 struct SegmentRequest {
   // One volume per input of the model; the first one's grid is the source grid,
   // the others are resampled to it.
@@ -35,6 +41,7 @@ struct SegmentRequest {
   std::string model;
   std::vector<Region> regions;          // empty: the whole volume
   std::vector<std::string> structures;  // names wanted; empty: all
+  SegmentMode mode = SegmentMode::Auto;
   std::vector<engine::DeviceSpec> devices;
   std::string plan;    // words that bind the planner ("single", "slabs"), or a plan's text; empty:
                        // its own choice
@@ -58,6 +65,7 @@ struct SegmentSeconds {
 
 // What would be done, before it is: shown to the person and checked.
 struct SegmentPlan {
+  std::string mode;                    // "whole" or "window"
   std::string text;                    // the plan of each region, for people
   std::vector<DeviceUse> devices;      // peakBytes and busySeconds not yet known
   std::vector<std::string> overrides;  // what `force` overrode, one sentence each
@@ -66,7 +74,6 @@ struct SegmentPlan {
 
 struct SegmentResult {
   Segmentation segmentation;
-  std::string mode = "whole";
   SegmentPlan plan;
   std::vector<DeviceUse> devices;
   SegmentSeconds seconds;
@@ -79,8 +86,8 @@ struct SegmentResult {
                                                    const ModelSource& models);
 
 // Every region is brought to the card's orientation (nearest axes), spacing and
-// normalisation, run whole under the plan, and its class scores are mapped back
-// and turned into labels slab by slab: no buffer of classes x volume exists.
+// normalisation, run under the plan, whole or in windows, and its class scores are
+// mapped back and turned into labels slab by slab: no buffer of classes x volume exists.
 [[nodiscard]] Result<SegmentResult> segment(const SegmentRequest& request,
                                             const ModelSource& models,
                                             const std::stop_token& stop = {},

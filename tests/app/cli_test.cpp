@@ -171,6 +171,48 @@ TEST_F(Cli, PlansANetworkAndEndsWithFourWhereItCannotFit) {
   EXPECT_FALSE(tight.json()["reason"].get<std::string>().empty());
 }
 
+TEST_F(Cli, TimesANetworkWholeAndInWindows) {
+  const std::string bench =
+      "bench --network nnunet-plain:channels=4-8,classes=3 --size 30x32x28 --repeat 2 --json ";
+  const CliRun whole = run(bench + "--devices cpu --threads 1 --against-fp32");
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  const Json json = whole.json();
+  EXPECT_EQ(json["network"], "nnunet-plain:channels=4-8,classes=3");
+  EXPECT_EQ(json["size_dhw"], Json({30, 32, 28}));
+  EXPECT_EQ(json["dtype"], "fp32");
+  EXPECT_EQ(json["mode"], "whole");
+  EXPECT_EQ(json["host_bytes"], 0);
+  EXPECT_EQ(json["changed_labels"], 0.0);
+  EXPECT_GT(json["tflop"], 0.0);
+  EXPECT_GT(json["rss_peak_bytes"], 0);
+  EXPECT_GT(json["seconds"]["best"], 0.0);
+  EXPECT_GE(json["seconds"]["median"], json["seconds"]["best"]);
+  ASSERT_EQ(json["devices"].size(), 1U);
+  EXPECT_EQ(json["peak_bytes"], json["devices"][0]["peak_bytes"]);
+  EXPECT_LE(json["peak_bytes"], json["devices"][0]["budget_bytes"]);
+
+  const Json slabs = run(bench + "--devices cpu:0,cpu:1 --threads 1 --plan slabs").json();
+  EXPECT_EQ(slabs["devices"].size(), 2U);
+  EXPECT_EQ(slabs["labels_hash"], json["labels_hash"]);
+  std::ofstream(path("plan.txt")) << slabs["plan"].get<std::string>();
+  const Json read =
+      run(bench + "--devices cpu:0,cpu:1 --threads 1 --plan " + path("plan.txt")).json();
+  EXPECT_EQ(read["labels_hash"], json["labels_hash"]);
+
+  const std::string windowed = bench + "--mode window --window 16x16x16 --overlap 0.5 ";
+  const Json one = run(windowed + "--devices cpu --threads 1").json();
+  const Json two = run(windowed + "--devices cpu:0,cpu:1 --threads 1").json();
+  EXPECT_EQ(one["mode"], "window");
+  EXPECT_EQ(one["labels_hash"], two["labels_hash"]);
+  EXPECT_NE(one["labels_hash"], json["labels_hash"]);
+  EXPECT_GT(one["tflop"], json["tflop"]);
+
+  EXPECT_EQ(run(bench + "--budget 100KiB").status, 4);
+  EXPECT_EQ(run(bench + "--plan sideways").status, 2);
+  EXPECT_EQ(run(bench + "--mode window --window 15x16x16").status, 2);
+  EXPECT_EQ(run("bench --network no-such --size 8x8x8").status, 2);
+}
+
 TEST_F(Cli, SegmentsTheSameOnOneTwoAndThreeDevices) {
   const Geometry grid = phantom::grid({36, 50, 34}, {1.0, 1.0, 1.0}, "RAS");
   const auto shapes = std::vector{phantom::ellipsoid("organ", {1.0, 2.0, -1.0}, {6.0, 15.0, 5.0})};
@@ -196,6 +238,11 @@ TEST_F(Cli, SegmentsTheSameOnOneTwoAndThreeDevices) {
   }
   EXPECT_EQ(labels[1], labels[0]);
   EXPECT_EQ(labels[2], labels[0]);
+  const CliRun windows =
+      run("segment " + path("crop.nii.gz") + " --model hippocampus-t1 --json --mode window --out " +
+          path("windows.nii.gz"));
+  ASSERT_EQ(windows.status, 0) << windows.err;
+  EXPECT_EQ(windows.json()["mode"], "window");
 }
 
 TEST_F(Cli, ListsAndVerifiesTheShippedModel) {

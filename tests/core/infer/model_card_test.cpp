@@ -35,6 +35,26 @@ TEST(ModelCard, ComesBackFromItsJson) {
   EXPECT_EQ(back->labelTable().nameOf(2), "Two");
 }
 
+TEST(ModelCard, KeepsTheWindowOfANetworkTrainedOnPatches) {
+  EXPECT_FALSE(card().toJson().contains("window")) << "trained on whole fields";
+  ModelCard patches = card();
+  patches.window = ModelWindow{{64, 48, 32}, 0.5};
+  const auto back = ModelCard::fromJson(patches.toJson(), "card.json");
+  ASSERT_TRUE(back) << back.error().message;
+  ASSERT_TRUE(back->window.has_value());
+  EXPECT_EQ(back->window->size, (Size3{64, 48, 32}));
+  EXPECT_EQ(back->window->overlap, 0.5);
+  for (const Json& wrong : {Json{{"size", {64, 48}}, {"overlap", 0.5}},
+                            Json{{"size", {64, 48, 0}}, {"overlap", 0.5}},
+                            Json{{"size", {64, 48, 32}}, {"overlap", 1.0}},
+                            Json{{"size", {64, 48, 32}}},
+                            Json{{"size", {64, 48, 32}}, {"overlap", 0.5}, {"step", 2}}}) {
+    Json json = patches.toJson();
+    json["window"] = wrong;
+    EXPECT_THAT(refusal(json), HasSubstr("'window'"));
+  }
+}
+
 TEST(ModelCard, NamesEachKeyThatIsMissing) {
   const Json whole = card().toJson();
   for (const char* key : {"schema",

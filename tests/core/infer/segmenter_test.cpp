@@ -106,6 +106,51 @@ TEST_F(Segmenter, RunsAPlanThatWasWrittenDown) {
             labelsOf(segment(request(volume), m_models).value().segmentation));
 }
 
+TEST_F(Segmenter, RunsInWindowsWhereTheCardOrThePersonSaysSo) {
+  const Volume volume = study(phantom::grid({30, 26, 22}, {1, 1, 1}, "LPS"));
+  EXPECT_EQ(planSegmentation(request(volume), m_models)->mode, "whole");
+  ModelCard card = test::sampleCard("lamp-unet:n=4,depth=2,classes=3,norm=instance");
+  card.window = ModelWindow{{24, 16, 16}, 0.5};
+  card.trainedExtentMm = {24.0, 16.0, 16.0};
+  const test::FakeModels patches(card, test::testDir());
+  const auto windows = segment(request(volume, "cpu"), patches);
+  ASSERT_TRUE(windows) << windows.error().message;
+  EXPECT_EQ(windows->plan.mode, "window");
+  EXPECT_THAT(windows->plan.text, HasSubstr("of 16x16x24 overlap 0.5"));
+  const std::vector<LabelValue> labels = labelsOf(windows->segmentation);
+
+  const auto two = segment(request(volume, "cpu:0,cpu:1"), patches);
+  ASSERT_TRUE(two) << two.error().message;
+  EXPECT_EQ(labelsOf(two->segmentation), labels);
+  for (const DeviceUse& use : two->devices) {
+    EXPECT_GT(use.peakBytes, 0);
+    EXPECT_LE(use.peakBytes, use.budgetBytes);
+    EXPECT_GT(use.busySeconds, 0.0);
+  }
+
+  SegmentRequest whole = request(volume);
+  whole.mode = SegmentMode::Whole;
+  EXPECT_THAT(planSegmentation(whole, patches).error().message, HasSubstr("24 x 16 x 16"));
+  whole.force = true;
+  EXPECT_NE(labelsOf(segment(whole, patches)->segmentation), labels);
+
+  // One window that holds everything is the whole volume.
+  SegmentRequest one = request(study(phantom::grid({24, 16, 16}, {1, 1, 1}, "RAS")));
+  const auto inWindow = segment(one, patches);
+  ASSERT_TRUE(inWindow) << inWindow.error().message;
+  one.mode = SegmentMode::Whole;
+  EXPECT_EQ(labelsOf(inWindow->segmentation), labelsOf(segment(one, patches)->segmentation));
+}
+
+TEST_F(Segmenter, TakesWindowsAsLargeAsTheTrainedFieldWhereTheCardHasNone) {
+  SegmentRequest windows = request(study(phantom::grid({26, 16, 16}, {10, 10, 10}, "RAS")));
+  windows.mode = SegmentMode::Window;
+  const auto planned = planSegmentation(windows, m_models);
+  ASSERT_TRUE(planned) << planned.error().message;
+  EXPECT_EQ(planned->mode, "window");
+  EXPECT_THAT(planned->text, HasSubstr("windows 2 of 200x200x200"));
+}
+
 TEST_F(Segmenter, RefusesAnotherModalityUnlessForced) {
   Volume volume = study(phantom::grid({16, 16, 16}, {1, 1, 1}, "RAS"));
   volume.modality = Modality::Mr;
