@@ -23,6 +23,8 @@ function(argand_install)
   install(DIRECTORY models/ DESTINATION ${CMAKE_INSTALL_DATADIR}/argand/models COMPONENT models
     FILES_MATCHING PATTERN "*.json" PATTERN "*.safetensors" PATTERN "*.md"
     PATTERN import EXCLUDE PATTERN networks EXCLUDE)
+  install(DIRECTORY resources/devices/ DESTINATION ${CMAKE_INSTALL_DATADIR}/argand/devices COMPONENT runtime
+    FILES_MATCHING PATTERN "*.json")
   install(FILES README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/argand COMPONENT docs)
   install(FILES LICENSE packaging/third_party.md DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/argand COMPONENT licenses)
   file(GLOB torch_licences "${LIBTORCH_ROOT}/../torch-*.dist-info/licenses/*")

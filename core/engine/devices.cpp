@@ -2,6 +2,7 @@
 #include "core/engine/devices.h"
 
 #include "core/engine/cuda/loader.h"
+#include "core/engine/device_profile.h"
 
 #include <sched.h>
 
@@ -60,7 +61,8 @@ std::string whyNotCuda(const DeviceSpec& spec) {
 }
 
 Result<DeviceSpec> deviceByName(const std::string& name) {
-  constexpr std::string_view kHelp = "Devices are named cpu, cpu:0,cpu:1,... or cuda:0,cuda:1,...";
+  constexpr std::string_view kHelp =
+      "Devices are named cpu, cpu:0,cpu:1,..., cuda:0,cuda:1,... or, not there, sim:8xh100-nvlink.";
   const auto colon = name.find(':');
   const std::string kind = name.substr(0, colon);
   if (kind != "cpu" && kind != "cuda") {
@@ -81,6 +83,37 @@ Result<DeviceSpec> deviceByName(const std::string& name) {
     return fail(ErrorCode::NoPlan, whyNotCuda(spec));
   }
   return spec;
+}
+
+// "sim:8xh100-nvlink": appends eight.
+Result<void> appendSimulated(const std::string& name, std::vector<DeviceSpec>& devices) {
+  constexpr int kMost = 64;
+  int count = 0;
+  const char* begin = name.data() + std::string_view("sim:").size();
+  const char* end = name.data() + name.size();
+  const auto parsed = std::from_chars(begin, end, count);
+  if (parsed.ec != std::errc() || parsed.ptr == end || *parsed.ptr != 'x' || count < 1 ||
+      count > kMost) {
+    return fail(
+        ErrorCode::Usage,
+        fmt::format("'{}' is no device that is not there; write sim:8xh100-nvlink for eight "
+                    "(of at most {}).",
+                    name,
+                    kMost));
+  }
+  const std::string kind(parsed.ptr + 1, end);
+  ARGAND_ASSIGN(const DeviceProfile profile, readDeviceProfile(kind));
+  for (int n = 0; n < count; ++n) {
+    DeviceSpec spec;
+    spec.index = static_cast<int>(devices.size());
+    spec.name = fmt::format("sim:{}", spec.index);
+    spec.kind = DeviceKind::Simulated;
+    spec.profile = kind;
+    spec.threads = profile.threads;
+    spec.budgetBytes = profile.memoryBytes - profile.reservedBytes;
+    devices.push_back(std::move(spec));
+  }
+  return {};
 }
 
 // Bytes that the control group still allows, following the hierarchy upwards.
@@ -123,7 +156,7 @@ Result<void> setBudgets(std::vector<DeviceSpec>& devices, std::string_view budge
   if (given.empty()) {
     const std::int64_t share = freeMemoryBytes() / count;
     for (DeviceSpec& device : devices) {
-      device.budgetBytes = share;
+      device.budgetBytes = device.kind == DeviceKind::Simulated ? device.budgetBytes : share;
     }
     return {};
   }
@@ -151,6 +184,10 @@ Result<std::vector<DeviceSpec>> parseDevices(std::string_view names,
   std::vector<DeviceSpec> devices;
   std::set<std::pair<DeviceKind, int>> seen;
   for (const std::string& name : split(names)) {
+    if (name.rfind("sim:", 0) == 0) {
+      ARGAND_TRY(appendSimulated(name, devices));
+      continue;
+    }
     ARGAND_ASSIGN(DeviceSpec device, deviceByName(name));
     if (!seen.emplace(device.kind, device.index).second) {
       return fail(ErrorCode::Usage, fmt::format("The device {} is named twice.", name));
@@ -160,9 +197,21 @@ Result<std::vector<DeviceSpec>> parseDevices(std::string_view names,
   if (devices.empty()) {
     return fail(ErrorCode::Usage, "No device is named; use cpu, or cpu:0,cpu:1 for virtual ones.");
   }
+  const auto simulated = std::count_if(devices.begin(), devices.end(), [](const DeviceSpec& d) {
+    return d.kind == DeviceKind::Simulated;
+  });
+  if (simulated != 0 && simulated != static_cast<std::ptrdiff_t>(devices.size())) {
+    return fail(ErrorCode::Usage,
+                "Devices that are there and devices that are not cannot share a plan.");
+  }
   const int share = std::max(1, coreCount() / static_cast<int>(devices.size()));
+  std::error_code ignored;
+  const bool measured = simulated == 0 && std::filesystem::exists(measuredProfilePath(), ignored);
   for (DeviceSpec& device : devices) {
-    device.threads = threads.value_or(share);
+    device.threads = threads.value_or(simulated == 0 ? share : device.threads);
+    if (measured && device.kind == DeviceKind::Cpu) {
+      device.profile = kMeasuredProfile;
+    }
   }
   ARGAND_TRY(setBudgets(devices, budgets));
   return devices;

@@ -11,7 +11,8 @@
 
 namespace argand::engine {
 
-enum class DeviceKind { Cpu, Cuda };
+// Simulated: not there; plans for it can be made and never run.
+enum class DeviceKind { Cpu, Cuda, Simulated };
 
 // Where a slab of the network runs, and what it may use there.
 struct DeviceSpec {
@@ -20,12 +21,17 @@ struct DeviceSpec {
   int index = 0;
   std::int64_t budgetBytes = 0;  // never exceeded; a plan that would is refused
   int threads = 1;
+  // What its speed is taken from: a description in resources/devices, "measured",
+  // or nothing where it is assumed.
+  std::string profile{};
   bool operator==(const DeviceSpec&) const = default;
 };
 
 // Devices by name: "cpu" (or "cpu:0" alone) is all cores; "cpu:0,cpu:1,..." are
-// virtual devices that share cores and free memory equally. `budgets` is empty,
-// one for all or one per device: "2GiB,1500MiB", a bare number is bytes.
+// virtual devices that share cores and free memory equally; "sim:8xh100-nvlink" is
+// eight devices that are not there, as resources/devices describes them, and stands
+// with others of its kind only. `budgets` is empty, one for all or one per device:
+// "2GiB,1500MiB", a bare number is bytes.
 // `threads` is per device. Fails with Usage on an unknown name, NoPlan on a
 // device that this machine does not have.
 [[nodiscard]] Result<std::vector<DeviceSpec>> parseDevices(

@@ -61,12 +61,25 @@ class Words {
   std::istringstream m_stream;
 };
 
+std::string_view kindName(DeviceKind kind) {
+  switch (kind) {
+    case DeviceKind::Cpu:
+      return "cpu";
+    case DeviceKind::Cuda:
+      return "cuda";
+    default:
+      return "sim";
+  }
+}
+
 DevicePlan takeDevice(Words& words) {
   DevicePlan device;
   device.device.name = words.take<std::string>();
   const auto kind = words.take<std::string>();
-  words.ok = words.ok && (kind == "cpu" || kind == "cuda");
-  device.device.kind = kind == "cuda" ? DeviceKind::Cuda : DeviceKind::Cpu;
+  words.ok = words.ok && (kind == "cpu" || kind == "cuda" || kind == "sim");
+  device.device.kind = kind == "sim"    ? DeviceKind::Simulated
+                       : kind == "cuda" ? DeviceKind::Cuda
+                                        : DeviceKind::Cpu;
   device.device.index = words.take<int>();
   words.expect("threads");
   device.device.threads = words.take<int>();
@@ -78,9 +91,10 @@ DevicePlan takeDevice(Words& words) {
   device.weightBytes = words.take<std::int64_t>();
   words.expect("busy");
   device.busySeconds = words.take<double>();
-  if (words.more()) {
-    words.expect("at");
-    device.peakStep = words.take<std::string>();
+  while (words.ok && words.more()) {
+    const auto key = words.take<std::string>();
+    words.ok = words.ok && (key == "at" || key == "speed");
+    (key == "at" ? device.peakStep : device.device.profile) = words.take<std::string>();
   }
   return device;
 }
@@ -158,7 +172,14 @@ bool takeLine(Plan& plan, const std::string& key, Words& words, std::string_view
 }  // namespace
 
 double Plan::gap() const {
-  return boundSeconds > 0.0 ? (makespanSeconds - boundSeconds) / boundSeconds : 0.0;
+  // What rounding leaves below the bound is none.
+  return boundSeconds > 0.0 ? std::max(0.0, (makespanSeconds - boundSeconds) / boundSeconds) : 0.0;
+}
+
+bool Plan::simulated() const {
+  return std::any_of(devices.begin(), devices.end(), [](const DevicePlan& d) {
+    return d.device.kind == DeviceKind::Simulated;
+  });
 }
 
 int Plan::devicesUsed() const {
@@ -184,16 +205,17 @@ std::string toText(const Plan& plan) {
                       plan.training ? "yes" : "no",
                       plan.outputBytesPerVoxel);
   for (const DevicePlan& d : plan.devices) {
-    text += fmt::format("device {} {} {} threads {} budget {} peak {} weights {} busy {}{}",
+    text += fmt::format("device {} {} {} threads {} budget {} peak {} weights {} busy {}{}{}",
                         d.device.name,
-                        d.device.kind == DeviceKind::Cpu ? "cpu" : "cuda",
+                        kindName(d.device.kind),
                         d.device.index,
                         d.device.threads,
                         d.device.budgetBytes,
                         d.predictedPeakBytes,
                         d.weightBytes,
                         d.busySeconds,
-                        d.peakStep.empty() ? "" : " at " + d.peakStep);
+                        d.peakStep.empty() ? "" : " at " + d.peakStep,
+                        d.device.profile.empty() ? "" : " speed " + d.device.profile);
     text += fmt::format(" # needs {} of {}, busy for about {:.2f} s\n",
                         formatBytes(d.predictedPeakBytes),
                         formatBytes(d.device.budgetBytes),
@@ -205,8 +227,9 @@ std::string toText(const Plan& plan) {
                         formatBytes(plan.hostPeakBytes));
   }
   text += fmt::format(
-      "makespan {} # seconds, an estimate\nbound {} # all devices at full speed; gap {:.1f} %\n",
+      "makespan {} # seconds, {}\nbound {} # all devices at full speed; gap {:.1f} %\n",
       plan.makespanSeconds,
+      plan.simulated() ? "simulated: not all of these devices are there" : "an estimate",
       plan.boundSeconds,
       100.0 * plan.gap());
   for (const StepPlan& step : plan.steps) {

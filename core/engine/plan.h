@@ -67,6 +67,9 @@ struct Plan {
   // (makespan - bound) / bound.
   [[nodiscard]] double gap() const;
 
+  // For devices that are not there: it can be looked at, and never run.
+  [[nodiscard]] bool simulated() const;
+
   // Devices that compute something.
   [[nodiscard]] int devicesUsed() const;
 

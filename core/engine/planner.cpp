@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/planner.h"
 
+#include "core/engine/budget.h"
+#include "core/engine/inference_planner.h"
 #include "core/engine/predict.h"
+#include "core/engine/simulator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -43,44 +46,7 @@ Result<Words> parseWords(const PlanRequest& request) {
   return Words{!slabs, !single};
 }
 
-// What one sentence says about a device that is too small.
-std::string shortfall(const Plan& plan) {
-  const DevicePlan* tightest = nullptr;
-  double worst = 0.0;
-  for (const DevicePlan& d : plan.devices) {
-    const double ratio = static_cast<double>(d.predictedPeakBytes) /
-                         static_cast<double>(std::max<std::int64_t>(1, d.device.budgetBytes));
-    if (ratio > worst) {
-      worst = ratio;
-      tightest = &d;
-    }
-  }
-  return fmt::format("{} would need {} ({} bytes) at '{}' and has {} ({} bytes)",
-                     tightest->device.name,
-                     formatBytes(tightest->predictedPeakBytes),
-                     tightest->predictedPeakBytes,
-                     tightest->peakStep,
-                     formatBytes(tightest->device.budgetBytes),
-                     tightest->device.budgetBytes);
-}
-
-// Largest share of its budget that a device would need.
-double tightness(const Plan& plan) {
-  double worst = 0.0;
-  for (const DevicePlan& d : plan.devices) {
-    worst = std::max(worst,
-                     static_cast<double>(d.predictedPeakBytes) /
-                         static_cast<double>(std::max<std::int64_t>(1, d.device.budgetBytes)));
-  }
-  return worst;
-}
-
-bool fitsBudgets(const Plan& plan) {
-  return std::all_of(plan.devices.begin(), plan.devices.end(), [](const DevicePlan& d) {
-    return d.predictedPeakBytes <= d.device.budgetBytes;
-  });
-}
-
+// Training: the candidates are shares of the depth.
 class Search {
  public:
   Search(const Graph& graph, const PlanRequest& request, std::vector<Shape> shapes)
@@ -293,30 +259,45 @@ Result<void> check(const Graph& graph, const PlanRequest& request) {
 
 Result<std::vector<Candidate>> candidates(const Graph& graph, const PlanRequest& request) {
   ARGAND_TRY(check(graph, request));
+  if (!request.training) {
+    ARGAND_ASSIGN(const InferenceWords words, parseInferenceWords(request));
+    return inferenceCandidates(graph, request, words);
+  }
   ARGAND_ASSIGN(const Words words, parseWords(request));
   ARGAND_ASSIGN(std::vector<Shape> shapes, graph.shapes(request.input));
   std::vector<Candidate> found = Search(graph, request, std::move(shapes)).run(words);
-  if (found.empty()) {
-    return fail(ErrorCode::NoPlan,
-                fmt::format("{} has too few slices to be divided into slabs.",
-                            toString(request.input.size)));
-  }
   return found;
 }
 
 Result<Plan> makePlan(const Graph& graph, const PlanRequest& request) {
   ARGAND_ASSIGN(const std::vector<Candidate> all, candidates(graph, request));
-  const Candidate& best = all.front();
-  if (!best.fits) {
-    return fail(ErrorCode::NoPlan,
-                fmt::format("No plan for {} voxels in {} fits: with the least demanding one ({}), "
-                            "{}. Allow more memory, name more devices or take a smaller region.",
-                            toString(request.input.size),
-                            toString(request.dtype),
-                            best.plan.kind,
-                            best.note));
+  if (all.empty() || !all.front().fits) {
+    std::string why = all.empty()
+                          ? fmt::format("{} has too few slices to be divided into slabs.",
+                                        toString(request.input.size))
+                          : fmt::format(
+                                "No plan for {} voxels in {} fits: with the least demanding one "
+                                "({}), {}. Allow more memory, name more devices or take a "
+                                "smaller region.",
+                                toString(request.input.size),
+                                toString(request.dtype),
+                                all.front().plan.kind,
+                                all.front().note);
+    if (!request.lastResort) {
+      return fail(ErrorCode::NoPlan, std::move(why));
+    }
+    PlanRequest instead = request;
+    instead.devices = {*request.lastResort};
+    instead.lastResort.reset();
+    instead.words.clear();
+    ARGAND_ASSIGN(Plan plan, makePlan(graph, instead));
+    plan.reason = fmt::format("On {} instead, as {} would not fit. {}",
+                              request.lastResort->name,
+                              all.empty() ? "slabs" : all.front().note,
+                              plan.reason);
+    return plan;
   }
-  Plan plan = best.plan;
+  Plan plan = all.front().plan;
   plan.reason += comparison(all);
   return plan;
 }
@@ -333,7 +314,13 @@ Result<Plan> adoptPlan(const Graph& graph, Plan plan, const std::vector<DeviceSp
     plan.devices[n].device = devices[n];
   }
   ARGAND_ASSIGN(const auto shapes, graph.shapes(plan.input));
-  predict(plan, graph, lowered(graph), shapes);
+  const Program program = lowered(graph);
+  predict(plan, graph, program, shapes);
+  if (!plan.training) {
+    ARGAND_ASSIGN(const TimeModel times,
+                  TimeModel::create(devices, plan.dtype, graph, program, shapes));
+    (void)estimateTimes(plan, graph, program, times);
+  }
   if (!fitsBudgets(plan)) {
     return fail(ErrorCode::NoPlan, fmt::format("The plan does not fit: {}.", shortfall(plan)));
   }

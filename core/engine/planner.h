@@ -3,6 +3,7 @@
 
 #include "core/engine/plan.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,17 @@ struct PlanRequest {
   std::vector<DeviceSpec> devices;
   DType dtype = DType::Float32;
   bool training = false;
-  // Binds the planner: "single", "slabs", "resident", any of them separated by
-  // commas; empty leaves it free.
+  // Binds the planner: "single" or "slabs"; "resident", or "rolling" and "spill"; any of
+  // them separated by commas. Empty leaves it free.
   std::string words;
   // Bytes that the consumer of the scores keeps per voxel, charged to the
   // device that makes them (2 for a uint16 label map).
   std::int64_t outputBytesPerVoxel = 0;
+  // Taken instead, with the reason, where nothing fits on `devices`: the processor,
+  // where graphics cards were asked for.
+  std::optional<DeviceSpec> lastResort;
+  // Among the candidates, also those that are never taken: whole layers by torchgpipe.
+  bool compare = false;
 };
 
 // The fastest plan by estimate that fits every budget. Decides before any work:
@@ -34,9 +40,11 @@ struct PlanRequest {
 
 // Every candidate that was weighed, the best first and those that do not fit last.
 struct Candidate {
+  std::string name;  // "all on cpu:0", "slabs, spilled"
   Plan plan;
   bool fits = false;
-  std::string note;  // "needs 1.21 GiB on cpu:0, which has 1.00 GiB"
+  bool exact = true;  // the fastest of its kind; else of those that were looked at
+  std::string note;   // "needs 1.21 GiB on cpu:0, which has 1.00 GiB"
 };
 
 [[nodiscard]] Result<std::vector<Candidate>> candidates(const Graph& graph,

@@ -213,6 +213,32 @@ TEST_F(Cli, TimesANetworkWholeAndInWindows) {
   EXPECT_EQ(run("bench --network no-such --size 8x8x8").status, 2);
 }
 
+TEST_F(Cli, PlansForDevicesThatAreNotThereAndSaysSo) {
+  const std::string plan =
+      "plan --network lamp-unet:n=32,classes=10 --size 192x320x256 --devices sim:2xh100-nvlink ";
+  const CliRun json = run(plan + "--dtype bf16 --compare --json");
+  ASSERT_EQ(json.status, 0) << json.err;
+  EXPECT_EQ(json.json()["simulated"], true);
+  EXPECT_EQ(json.json()["devices"].size(), 2U);
+  EXPECT_GE(json.json()["gap"].get<double>(), 0.0);
+  EXPECT_GE(json.json()["makespan_s"], json.json()["bound_s"]);
+  EXPECT_GE(json.json()["candidates"].size(), 3U);
+  const CliRun text = run(plan);
+  ASSERT_EQ(text.status, 0) << text.err;
+  EXPECT_THAT(text.out, HasSubstr("simulated"));
+  EXPECT_THAT(text.out, HasSubstr("# sim:1  memory ["));
+  // What is printed is a plan that can be edited and given back.
+  std::ofstream(path("mine.plan")) << text.out;
+  const CliRun again = run(plan + "--json --plan " + path("mine.plan"));
+  ASSERT_EQ(again.status, 0) << again.err;
+  const CliRun freely = run(plan + "--json");
+  EXPECT_EQ(again.json()["makespan_s"], freely.json()["makespan_s"]);
+  EXPECT_EQ(run("plan --network lamp-unet:n=8 --size 64x64x64 --devices sim:2xnothing").status, 2);
+  const CliRun small = run(plan + "--budget 1MiB --json");
+  EXPECT_EQ(small.status, 4);
+  EXPECT_EQ(small.json()["simulated"], true);
+}
+
 TEST_F(Cli, SegmentsTheSameOnOneTwoAndThreeDevices) {
   const Geometry grid = phantom::grid({36, 50, 34}, {1.0, 1.0, 1.0}, "RAS");
   const auto shapes = std::vector{phantom::ellipsoid("organ", {1.0, 2.0, -1.0}, {6.0, 15.0, 5.0})};

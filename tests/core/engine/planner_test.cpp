@@ -74,28 +74,30 @@ TEST(Planner, TakesSlabsWhereTheyAreFasterAndOneDeviceWhereThereIsOne) {
   EXPECT_EQ(plan->kind, "slabs");
   EXPECT_EQ(plan->devicesUsed(), 2);
   EXPECT_GE(plan->gap(), 0.0);
-  EXPECT_LT(plan->gap(), 0.05);
+  // Chunks of so small a volume are a third of its depth.
+  EXPECT_LT(plan->gap(), 0.10);
   EXPECT_TRUE(validate(*plan, graph));
 }
 
 TEST(Planner, DividesWhatOneDeviceCannotHold) {
   const Graph graph = network();
   PlanRequest asked = request(2, kPlenty);
-  asked.words = "single";
+  asked.words = "single,resident";
   const std::int64_t whole = makePlan(graph, asked)->devices[0].predictedPeakBytes;
   asked = request(2, whole * 3 / 4);
   const auto plan = makePlan(graph, asked);
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->kind, "slabs");
-  EXPECT_THAT(plan->reason, HasSubstr("would not fit"));
-  asked.words = "single";
-  EXPECT_FALSE(makePlan(graph, asked));
+  asked.words = "single,resident";
+  const auto refused = makePlan(graph, asked);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::NoPlan);
 }
 
 TEST(Planner, RefusesOneByteTooLittleWithTheFigures) {
   const Graph graph = network();
   for (const int count : {1, 2}) {
-    PlanRequest asked = request(count, kPlenty);
+    PlanRequest asked = request(count, kPlenty, {64, 64, 64});
     asked.words = count == 1 ? "single" : "slabs";
     std::int64_t least = kPlenty;
     // The least demanding candidate decides; slabs shrink with the budget until they cannot.
@@ -154,7 +156,8 @@ TEST(Planner, GathersDeepLevelsWhereTheirWeightsDoNotFitTwice) {
 
 TEST(Planner, RefusesWordsAndRequestsThatCannotBe) {
   const Graph graph = network();
-  for (const char* words : {"rolling", "single,slabs", "fast"}) {
+  for (const char* words :
+       {"single,slabs", "fast", "resident,rolling", "resident spill", "rolling,fast"}) {
     PlanRequest asked = request(2, kPlenty);
     asked.words = words;
     const auto plan = makePlan(graph, asked);
