@@ -55,7 +55,7 @@ const std::vector<Library> kLibraries = {
      std::regex("^itk.*"),
      std::regex("^core/(volume|io|metrics|edit)/.*\\.cpp|^core/volume/itk_bridge\\.h|^tests/.*")},
     {"DCMTK and GDCM", std::regex("^(dcmtk/|gdcm).*"), std::regex("^(core/dicom|tests)/.*")},
-    {"CUDA", std::regex("^(cuda|cuda_runtime|nccl).*"), std::regex("^core/engine/cuda/.*\\.cu")},
+    {"CUDA", std::regex("^(cuda|nccl).*"), std::regex("^(core/engine/cuda|tests/gpu)/.*")},
 };
 
 const Library* libraryOf(const Include& include) {
