@@ -27,6 +27,7 @@ const std::map<std::string, std::vector<std::string>> kLayers = {
     {"core/edit/", {"core/base/", "core/volume/"}},
     {"core/study/", {"core/base/", "core/volume/", "core/io/", "core/dicom/"}},
     {"core/engine/cuda/", {"core/base/"}},
+    {"core/engine/cuda/run/", {"core/base/", "core/engine/"}},
     {"core/engine/", {"core/base/"}},
     {"core/infer/", {"core/base/", "core/volume/", "core/engine/"}},
     {"core/train/",

@@ -192,6 +192,7 @@ class Figures {
                limit,
                gigabytesPerSecond > 0.0 ? fmt::format("  {:7.1f} GB/s", gigabytesPerSecond) : "",
                good ? "" : "  FAILED");
+    std::fflush(stdout);
   }
 
   [[nodiscard]] int failed() const { return m_failed; }

@@ -4,7 +4,8 @@
 // the compiler's command line before a .cu file that it compiles as C++.
 //
 // The threads of a block are fibers that take turns: each runs until it waits in
-// __syncthreads or ends. Blocks run one after the other, so what is shared
+// __syncthreads or ends; those of a kernel that never waits just follow each other.
+// Blocks run one after the other, so what is shared
 // within a block may be static. Nothing is concurrent: races are not found.
 #pragma once
 
@@ -15,7 +16,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #undef __shared__
@@ -70,8 +73,31 @@ class HostBlock {
     }
   }
 
+  // Whatever the kernel and whoever starts it: threadIdx is one for all.
+  inline static std::mutex oneAtATime;
+
+  // Runs body for every thread in turn; none may wait.
+  static void runInTurn(const std::function<void()>& body) {
+    s_current = nullptr;
+    for (unsigned z = 0; z < blockDim.z; ++z) {
+      for (unsigned y = 0; y < blockDim.y; ++y) {
+        for (unsigned x = 0; x < blockDim.x; ++x) {
+          threadIdx = dim3(x, y, z);
+          body();
+        }
+      }
+    }
+  }
+
+  [[nodiscard]] bool hasWaited() const { return m_waited; }
+
   static void wait() {
+    if (s_current == nullptr) {
+      std::fprintf(stderr, "a kernel waits in one block and not in another\n");
+      std::abort();
+    }
     HostBlock& block = *s_current;
+    block.m_waited = true;
     const dim3 me = threadIdx;
     ::swapcontext(&block.m_fibers[block.m_at].context, &block.m_scheduler);
     threadIdx = me;
@@ -95,6 +121,7 @@ class HostBlock {
   inline static HostBlock* s_current = nullptr;
   std::vector<Fiber> m_fibers;
   std::size_t m_at = 0;
+  bool m_waited = false;
   ucontext_t m_scheduler{};
   const std::function<void()>* m_body = nullptr;
 };
@@ -102,6 +129,7 @@ class HostBlock {
 template <typename Args>
 cudaError_t launch(
     void (*kernel)(Args), const dim3& grid, const dim3& block, cudaStream_t, Args args) {
+  const std::lock_guard lock(HostBlock::oneAtATime);
   const unsigned threads = block.x * block.y * block.z;
   if (threads == 0 || threads > 1024 || grid.x == 0 || grid.y == 0 || grid.y > 65535 ||
       grid.z == 0 || grid.z > 65535) {
@@ -109,12 +137,20 @@ cudaError_t launch(
   }
   gridDim = grid;
   blockDim = block;
-  HostBlock host(threads);
+  // By its first block ever: whether the kernel waits.
+  static std::map<void (*)(Args), bool> waits;
+  HostBlock fibers(threads);
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
       for (unsigned x = 0; x < grid.x; ++x) {
         blockIdx = dim3(x, y, z);
-        host.run([&] { kernel(args); });
+        const auto known = waits.find(kernel);
+        if (known != waits.end() && !known->second) {
+          HostBlock::runInTurn([&] { kernel(args); });
+        } else {
+          fibers.run([&] { kernel(args); });
+          waits[kernel] = fibers.hasWaited();
+        }
       }
     }
   }

@@ -4,8 +4,8 @@
 namespace argand::gpu_check {
 namespace {
 
-using engine::cuda::NormTable;
 using engine::cuda::normTable;
+using engine::cuda::NormTableArgs;
 using engine::cuda::Statistics;
 using engine::cuda::statistics;
 using engine::cuda::statisticsScratch;
@@ -90,7 +90,7 @@ void compare(std::int64_t plane, std::int64_t channels, double mean, Worst& wors
   for (const std::int64_t groups : {channels, channels % 4 == 0 ? channels / 4 : std::int64_t{1}}) {
     const DeviceArray<Real> scale(static_cast<std::size_t>(channels));
     const DeviceArray<Real> shift(static_cast<std::size_t>(channels));
-    NormTable args;
+    NormTableArgs args;
     args.type = Stored<T>::kScalar;
     args.moments = whole.data();
     args.rows = kRows;

@@ -83,7 +83,7 @@ struct Statistics {
 
 // Scale and shift per channel of an instance norm (as many groups as channels)
 // or a group norm, from the moments of all rows of the volume in order.
-struct NormTable {
+struct NormTableArgs {
   Scalar type = Scalar::Float32;    // Float64: tables of double, else of float
   const double* moments = nullptr;  // (row, channel, 2)
   std::int64_t rows = 0;
@@ -97,7 +97,7 @@ struct NormTable {
   void* shift = nullptr;
 };
 
-[[nodiscard]] cudaError_t normTable(const NormTable& args, cudaStream_t stream);
+[[nodiscard]] cudaError_t normTable(const NormTableArgs& args, cudaStream_t stream);
 
 // The first class of the highest score.
 struct Argmax {

@@ -170,7 +170,7 @@ __global__ void joinPieces(Statistics args) {
 
 // A block makes the table of one group of channels.
 template <typename Real>
-__global__ void tableOfGroup(NormTable args) {
+__global__ void tableOfGroup(NormTableArgs args) {
   __shared__ Moments shared[kThreads];
   const std::int64_t channels = args.channels / args.groups;
   const std::int64_t first = blockIdx.x * channels;
@@ -228,7 +228,7 @@ cudaError_t statistics(const Statistics& args, cudaStream_t stream) {
   return launch(joinPieces, grid, dim3(kJoinChannels, kJoinLanes), stream, args);
 }
 
-cudaError_t normTable(const NormTable& args, cudaStream_t stream) {
+cudaError_t normTable(const NormTableArgs& args, cudaStream_t stream) {
   if (args.groups <= 0 || args.channels <= 0 || args.channels % args.groups != 0 ||
       args.rows <= 0 || args.plane <= 0) {
     return cudaErrorInvalidValue;
