@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs CUDA kernels on the processor, thread by thread, so that their arithmetic
-// and every index are tested (and sanitized) where there is no GPU. Included by
+// and every index are tested where there is no GPU. Included by
 // the compiler's command line before a .cu file that it compiles as C++.
 //
 // The threads of a block are fibers that take turns: each runs until it waits in
