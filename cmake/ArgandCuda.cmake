@@ -16,8 +16,9 @@ if(ARGAND_CUDA)
     set(CMAKE_CUDA_COMPILER "${ARGAND_NVCC}")
     set(CMAKE_CUDA_STANDARD 17)  # CMake 3.25 does not know nvcc 13's C++20
     enable_language(CUDA)
-    find_path(NCCL_INCLUDE_DIR nccl.h HINTS "${ARGAND_CACHE}/site/nvidia/nccl/include")
-    find_library(NCCL_LIBRARY nccl HINTS "${ARGAND_CACHE}/site/nvidia/nccl/lib")
+    # Beside LibTorch, as the wheels lie; without the link, where a wheel is as it came.
+    find_path(NCCL_INCLUDE_DIR nccl.h HINTS "${LIBTORCH_ROOT}/../nvidia/nccl/include")
+    find_library(NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS "${LIBTORCH_ROOT}/../nvidia/nccl/lib")
     if(NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
       add_library(NCCL::nccl SHARED IMPORTED)
       set_target_properties(NCCL::nccl PROPERTIES

@@ -1,9 +1,15 @@
 # What Argand is built with. Everything is found, nothing is downloaded.
 find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
-find_package(tl-expected REQUIRED)
-find_package(nlohmann_json 3.10 REQUIRED)
+include(ArgandBundle)
+if(NOT ARGAND_HAS_BUNDLE)
+  find_package(fmt REQUIRED)
+  find_package(tl-expected REQUIRED)
+  find_package(nlohmann_json 3.10 REQUIRED)
+endif()
 find_package(LibTorch REQUIRED)
+if(ARGAND_ENGINE_ONLY)
+  return()
+endif()
 # Debian's file complains of command-line programs of a package that nobody needs here; found
 # before ITK, which looks for it too.
 set(CMAKE_MESSAGE_LOG_LEVEL ERROR)

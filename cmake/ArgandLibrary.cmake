@@ -1,7 +1,9 @@
 # Compiler flags of every target of ours.
 add_library(argand_flags INTERFACE)
-target_compile_options(argand_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual
-                                              $<$<BOOL:${ARGAND_WERROR}>:-Werror>)
+target_compile_options(argand_flags INTERFACE
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wnon-virtual-dtor;-Woverloaded-virtual>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>"
+  $<$<AND:$<BOOL:${ARGAND_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
 if(ARGAND_SANITIZE)
   # GCC's flow warnings are unreliable in instrumented code.
   target_compile_options(argand_flags INTERFACE

@@ -8,18 +8,24 @@ set -euo pipefail
 usage() {
   cat <<'TEXT'
 usage: packaging/setup.sh [--no-gui] [--cpu]
+       packaging/setup.sh --engine-bundle
   --no-gui  without Qt and VTK: argand-cli only (cmake -DARGAND_GUI=OFF)
   --cpu     without NVIDIA's libraries and compiler
+  --engine-bundle
+            only copies the header-only libraries that the preset engine needs into the
+            folder engine-bundle, which travels with the tree to a bare GPU server
 The cache folder is $ARGAND_CACHE, else ~/.cache/argand.
 TEXT
 }
 
 gui=yes
 cuda=yes
+bundle=no
 for argument in "$@"; do
   case "$argument" in
     --no-gui) gui=no ;;
     --cpu) cuda=no ;;
+    --engine-bundle) bundle=yes ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -30,6 +36,26 @@ cache=${ARGAND_CACHE:-$HOME/.cache/argand}
 site=$cache/site
 
 say() { echo "setup: $*"; }
+
+# --- The engine's headers, to take along ---------------------------------------
+
+if [ "$bundle" = yes ]; then
+  to=$here/../engine-bundle
+  for header in fmt/format.h tl/expected.hpp nlohmann/json.hpp; do
+    if [ ! -f "/usr/include/$header" ]; then
+      say "there is no /usr/include/$header: run packaging/setup.sh without options first"
+      exit 1
+    fi
+  done
+  rm -rf "$to"
+  mkdir -p "$to/include"
+  cp -r /usr/include/fmt /usr/include/tl /usr/include/nlohmann "$to/include/"
+  for package in libfmt-dev libexpected-dev nlohmann-json3-dev; do
+    cp "/usr/share/doc/$package/copyright" "$to/$package.copyright"
+  done
+  say "the engine's headers are in $(cd "$to" && pwd) ($(du -sh "$to" | cut -f1))"
+  exit 0
+fi
 
 # --- Debian packages -----------------------------------------------------------
 

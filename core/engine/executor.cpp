@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/executor.h"
 
+#include "core/engine/backend.h"
 #include "core/engine/ledger.h"
 #include "core/engine/step_runner.h"
 #include "core/engine/worker_group.h"
@@ -75,10 +76,12 @@ struct Executor::State {
   Schedule schedule;
   std::vector<double> flopsPerRow;  // per step
   Parameters parameters;
-  std::vector<std::unique_ptr<Ledger>> ledgers;  // per device
-  std::vector<DeviceWeights> weights;
+  std::vector<std::unique_ptr<Ledger>> ledgers;          // per device
+  std::vector<DeviceWeights> weights;                    // per device; empty for
+  std::vector<std::unique_ptr<DeviceBackend>> backends;  // those that have a backend, else null
   Ledger host{"host memory", std::numeric_limits<std::int64_t>::max()};  // what is spilled
 
+  Result<void> addDevice(int device);
   Result<void> work(RunContext& context, WorkerGroup& group, int device, double& busySeconds);
 };
 
@@ -102,6 +105,12 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
     return fail(ErrorCode::Usage, "This plan is for training; inference needs one of its own.");
   }
   for (const DevicePlan& device : plan.devices) {
+    if (device.device.kind == DeviceKind::Simulated) {
+      return fail(ErrorCode::NoPlan,
+                  fmt::format("{} is a device that is not there: it can be planned for, and nothing "
+                              "can run on it.",
+                              device.device.name));
+    }
     if (device.predictedPeakBytes > device.device.budgetBytes) {
       return fail(ErrorCode::NoPlan,
                   fmt::format("The plan needs {} on {}, which has {}.",
@@ -122,21 +131,33 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
     const auto depth = outputShape(step, state->graph, state->shapes).size.d;
     state->flopsPerRow.push_back(static_cast<double>(cost.flops) / static_cast<double>(depth));
   }
-  ARGAND_TRY(guarded(ErrorCode::Internal, "placing the weights on the devices", [&] {
-    const c10::InferenceMode noGradients;
-    for (std::size_t n = 0; n < state->plan.devices.size(); ++n) {
-      const DeviceSpec& device = state->plan.devices[n].device;
-      state->ledgers.push_back(std::make_unique<Ledger>(device.name, device.budgetBytes));
-      const LedgerScope scope(*state->ledgers.back());
-      state->weights.push_back(weightsFor(state->graph,
-                                          state->program,
-                                          state->schedule,
-                                          state->plan.dtype,
-                                          state->parameters,
-                                          static_cast<int>(n)));
-    }
-  }));
+  ARGAND_TRY(
+      guarded(ErrorCode::Internal, "placing the weights on the devices", [&]() -> Result<void> {
+        const c10::InferenceMode noGradients;
+        for (std::size_t n = 0; n < state->plan.devices.size(); ++n) {
+          ARGAND_TRY(state->addDevice(static_cast<int>(n)));
+        }
+        return {};
+      }));
   return Executor(std::move(state));
+}
+
+Result<void> Executor::State::addDevice(int device) {
+  const DeviceSpec& spec = plan.devices[static_cast<std::size_t>(device)].device;
+  ledgers.push_back(std::make_unique<Ledger>(spec.name, spec.budgetBytes));
+  if (spec.kind == DeviceKind::Cpu) {
+    const LedgerScope scope(*ledgers.back());
+    backends.emplace_back();
+    weights.push_back(weightsFor(graph, program, schedule, plan.dtype, parameters, device));
+    return {};
+  }
+  ARGAND_ASSIGN(const BackendFactory factory, cudaBackend());
+  ARGAND_ASSIGN(
+      auto backend,
+      factory({graph, program, shapes, plan, schedule, parameters, device, *ledgers.back()}));
+  backends.push_back(std::move(backend));
+  weights.emplace_back();
+  return {};
 }
 
 Result<void> Executor::State::work(RunContext& context,
@@ -146,9 +167,13 @@ Result<void> Executor::State::work(RunContext& context,
   const auto n = static_cast<std::size_t>(device);
   at::set_num_threads(plan.devices[n].device.threads);
   const c10::InferenceMode noGradients;
-  const LedgerScope scope(*ledgers[n]);
+  std::optional<LedgerScope> scope;
+  if (!backends[n]) {
+    scope.emplace(*ledgers[n]);
+  }
   const std::unique_ptr<StepRunner> runner =
-      makeStepRunner(context, weights[n], device, *ledgers[n]);
+      backends[n] ? backends[n]->makeRunner(context)
+                  : makeStepRunner(context, weights[n], device, *ledgers[n]);
   for (const StepGroup& steps : schedule.groups) {
     const auto start = Clock::now();
     for (const Task& task : steps.tasks[n]) {

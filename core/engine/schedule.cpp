@@ -209,10 +209,11 @@ class Builder {
   void noteRead(
       StepId source, std::size_t owner, const RowRange& rows, std::size_t device, int g, int t) {
     const std::vector<RowRange>& pieces = m_schedule.pieces[index(source)][owner];
-    for (std::size_t p = 0; p < pieces.size(); ++p) {
-      if (intersection(pieces[p], rows).count() == 0) {
-        continue;
-      }
+    const auto first = std::partition_point(
+        pieces.begin(), pieces.end(), [&](const RowRange& piece) { return piece.end <= rows.begin; });
+    for (auto p = static_cast<std::size_t>(first - pieces.begin());
+         p < pieces.size() && pieces[p].begin < rows.end;
+         ++p) {
       LastRead& last = lastOf(source, owner, p);
       if (owner == device) {
         std::tie(last.group, last.task) = std::max(std::tie(last.group, last.task), std::tie(g, t));

@@ -56,7 +56,7 @@ struct RunContext {
   const InputProvider& input;
   const OutputConsumer& output;
   Transport& transport;
-  const Ledger& host;  // spilled pieces
+  Ledger& host;  // spilled pieces
   std::stop_token stop;
   std::vector<SlabTensor> activations;  // per step
   // Called by a worker after each task with the FLOPs done.

@@ -27,6 +27,7 @@ const std::map<std::string, std::vector<std::string>> kLayers = {
     {"core/edit/", {"core/base/", "core/volume/"}},
     {"core/study/", {"core/base/", "core/volume/", "core/io/", "core/dicom/"}},
     {"core/engine/cuda/", {"core/base/"}},
+    {"core/engine/cuda/run/", {"core/base/", "core/engine/"}},
     {"core/engine/", {"core/base/"}},
     {"core/infer/", {"core/base/", "core/volume/", "core/engine/"}},
     {"core/train/",
@@ -55,7 +56,7 @@ const std::vector<Library> kLibraries = {
      std::regex("^itk.*"),
      std::regex("^core/(volume|io|metrics|edit)/.*\\.cpp|^core/volume/itk_bridge\\.h|^tests/.*")},
     {"DCMTK and GDCM", std::regex("^(dcmtk/|gdcm).*"), std::regex("^(core/dicom|tests)/.*")},
-    {"CUDA", std::regex("^(cuda|cuda_runtime|nccl).*"), std::regex("^core/engine/cuda/.*\\.cu")},
+    {"CUDA", std::regex("^(cuda|nccl).*"), std::regex("^(core/engine/cuda|tests/gpu)/.*")},
 };
 
 const Library* libraryOf(const Include& include) {

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the plugin libargand_engine_cuda_run exports: backends of CUDA devices.
+#include "core/engine/cuda/run/charges.h"
+#include "core/engine/cuda/run/cuda_streams.h"
+#include "core/engine/cuda/run/device_runner.h"
+
+#include <ATen/Context.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
+
+namespace argand::engine::cuda {
+
+namespace {
+
+class CudaBackend final : public DeviceBackend {
+ public:
+  CudaBackend(const BackendRequest& request, c10::DeviceIndex index)
+      : m_device(request.device), m_index(index), m_ledger(request.ledger) {
+    const ChargeScope charges(m_ledger);
+    const c10::cuda::CUDAGuard guard(index);
+    m_tables = tablesOn(at::Device(at::kCUDA, index), request);
+    // Laid out on another stream than the one that will read them.
+    c10::cuda::device_synchronize();
+    if (!charges.problem().empty()) {
+      throw std::runtime_error(charges.problem());
+    }
+  }
+
+  ~CudaBackend() override {
+    m_tables = {};
+    ChargeScope::forget(m_ledger);
+  }
+
+  CudaBackend(const CudaBackend&) = delete;
+  CudaBackend& operator=(const CudaBackend&) = delete;
+
+  std::unique_ptr<StepRunner> makeRunner(RunContext& context) override {
+    return std::make_unique<DeviceRunner>(
+        context, m_tables, m_device, std::make_unique<CudaStreams>(m_index, m_ledger), m_ledger);
+  }
+
+ private:
+  const int m_device;
+  const c10::DeviceIndex m_index;
+  Ledger& m_ledger;
+  DeviceTables m_tables;
+};
+
+Result<std::unique_ptr<DeviceBackend>> makeCudaBackend(const BackendRequest& request) {
+  const DeviceSpec& spec = request.plan.devices[static_cast<std::size_t>(request.device)].device;
+  const int count = c10::cuda::device_count();
+  if (spec.index >= count) {
+    return fail(
+        ErrorCode::NoPlan,
+        fmt::format("{} cannot be used: LibTorch finds {} CUDA devices here.", spec.name, count));
+  }
+  return guarded(ErrorCode::NoPlan,
+                 fmt::format("placing the weights on {}", spec.name),
+                 [&]() -> std::unique_ptr<DeviceBackend> {
+                   at::globalContext().lazyInitDevice(at::kCUDA);
+                   return std::make_unique<CudaBackend>(request,
+                                                        static_cast<c10::DeviceIndex>(spec.index));
+                 });
+}
+
+}  // namespace
+
+}  // namespace argand::engine::cuda
+
+extern "C" __attribute__((visibility("default"))) argand::engine::BackendFactory
+argand_engine_cuda_backend_1() {
+  return &argand::engine::cuda::makeCudaBackend;
+}
