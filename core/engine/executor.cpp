@@ -131,14 +131,15 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
     const auto depth = outputShape(step, state->graph, state->shapes).size.d;
     state->flopsPerRow.push_back(static_cast<double>(cost.flops) / static_cast<double>(depth));
   }
-  ARGAND_TRY(
+  const Result<void> placed =
       guarded(ErrorCode::Internal, "placing the weights on the devices", [&]() -> Result<void> {
         const c10::InferenceMode noGradients;
         for (std::size_t n = 0; n < state->plan.devices.size(); ++n) {
           ARGAND_TRY(state->addDevice(static_cast<int>(n)));
         }
         return {};
-      }));
+      });
+  ARGAND_TRY(placed);
   return Executor(std::move(state));
 }
 
