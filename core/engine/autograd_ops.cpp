@@ -10,6 +10,7 @@
 #include <ATen/native/ConvUtils.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 #include <type_traits>
@@ -232,6 +233,93 @@ struct OneDnnConvolution : torch::autograd::Function<OneDnnConvolution> {
   }
 };
 
+// Where each part of one value goes; `from` and `wanted` by slab.
+struct Exchange : torch::autograd::Function<Exchange> {
+  static variable_list forward(AutogradContext* context,
+                               at::TensorList slabs,
+                               const std::vector<std::int64_t>& from,
+                               const std::vector<std::int64_t>& wanted) {
+    const std::int64_t depth = from.back();
+    context->set_materialize_grads(false);
+    context->saved_data["from"] = from;
+    context->saved_data["wanted"] = wanted;
+    context->saved_data["sizes"] = slabs[0].sizes().vec();
+    variable_list pieces;
+    for (std::size_t n = 0; n < wanted.size(); n += 2) {
+      const RowRange rows{wanted[n], wanted[n + 1]};
+      std::vector<at::Tensor> parts;
+      const auto zeros = [&](std::int64_t count) {
+        std::vector<std::int64_t> sizes = slabs[0].sizes().vec();
+        sizes[2] = count;
+        if (count > 0) {
+          parts.push_back(at::empty(sizes, slabs[0].options(), kLast).zero_());
+        }
+      };
+      zeros(std::min<std::int64_t>(0, rows.end) - std::min<std::int64_t>(0, rows.begin));
+      for (std::size_t m = 0; m < slabs.size(); ++m) {
+        const std::int64_t begin = std::max(rows.begin, from[2 * m]);
+        const std::int64_t end = std::min(rows.end, from[2 * m + 1]);
+        if (begin < end) {
+          parts.push_back(slabs[m].narrow(2, begin - from[2 * m], end - begin));
+        }
+      }
+      zeros(std::max(depth, rows.end) - std::max(depth, rows.begin));
+      const bool whole = parts.size() == 1 && std::any_of(slabs.begin(), slabs.end(), [&](auto& s) {
+                           return s.is_alias_of(parts[0]) && s.size(2) == rows.count();
+                         });
+      pieces.push_back(whole ? parts[0] : at::cat(parts, 2).contiguous(kLast));
+    }
+    return pieces;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const std::vector<std::int64_t> from = context->saved_data["from"].toIntVector();
+    const std::vector<std::int64_t> wanted = context->saved_data["wanted"].toIntVector();
+    std::vector<std::int64_t> sizes = context->saved_data["sizes"].toIntVector();
+    variable_list toSlabs;
+    for (std::size_t m = 0; m < from.size() / 2; ++m) {
+      sizes[2] = from[2 * m + 1] - from[2 * m];
+      at::Tensor sum;
+      for (std::size_t n = 0; n < gradients.size(); ++n) {
+        const std::int64_t begin = std::max(wanted[2 * n], from[2 * m]);
+        const std::int64_t end = std::min(wanted[2 * n + 1], from[2 * m + 1]);
+        if (begin >= end || !gradients[n].defined()) {
+          continue;
+        }
+        if (!sum.defined()) {
+          sum = at::empty(sizes, gradients[n].options(), kLast).zero_();
+        }
+        sum.narrow(2, begin - from[2 * m], end - begin)
+            .add_(gradients[n].narrow(2, begin - wanted[2 * n], end - begin));
+      }
+      toSlabs.push_back(sum);
+    }
+    toSlabs.resize(toSlabs.size() + 2);
+    return toSlabs;
+  }
+};
+
+struct Concatenation : torch::autograd::Function<Concatenation> {
+  static Variable forward(AutogradContext* context, at::TensorList parts) {
+    std::vector<std::int64_t> channels;
+    for (const at::Tensor& part : parts) {
+      channels.push_back(part.size(1));
+    }
+    context->saved_data["channels"] = channels;
+    return at::cat(parts, 1);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    variable_list toParts;
+    std::int64_t at = 0;
+    for (const std::int64_t channels : context->saved_data["channels"].toIntVector()) {
+      toParts.push_back(gradients[0].narrow(1, at, channels).clone(kLast));
+      at += channels;
+    }
+    return toParts;
+  }
+};
+
 }  // namespace
 
 at::Tensor convolution(const at::Tensor& input,
@@ -258,6 +346,45 @@ at::Tensor scaled(const at::Tensor& input,
                   const at::Tensor& shift,
                   double slope) {
   return Scaled::apply(input, scale, shift, slope);
+}
+
+std::vector<at::Tensor> gathered(const std::vector<at::Tensor>& slabs,
+                                 const std::vector<RowRange>& rows,
+                                 const std::vector<RowRange>& wanted) {
+  std::vector<at::Tensor> result(wanted.size());
+  std::vector<at::Tensor> given;
+  std::vector<std::int64_t> from;
+  std::vector<std::int64_t> to;
+  bool copies = false;
+  for (std::size_t m = 0; m < slabs.size(); ++m) {
+    if (rows[m].count() > 0) {
+      given.push_back(slabs[m]);
+      from.insert(from.end(), {rows[m].begin, rows[m].end});
+    }
+  }
+  for (std::size_t n = 0; n < wanted.size(); ++n) {
+    if (wanted[n].count() > 0) {
+      const auto same = std::find(rows.begin(), rows.end(), wanted[n]);
+      copies = copies || same == rows.end();
+      result[n] =
+          same == rows.end() ? at::Tensor() : slabs[static_cast<std::size_t>(same - rows.begin())];
+      to.insert(to.end(), {wanted[n].begin, wanted[n].end});
+    }
+  }
+  if (copies) {
+    const variable_list pieces = Exchange::apply(at::TensorList(given), from, to);
+    auto piece = pieces.begin();
+    for (std::size_t n = 0; n < wanted.size(); ++n) {
+      if (wanted[n].count() > 0) {
+        result[n] = *piece++;
+      }
+    }
+  }
+  return result;
+}
+
+at::Tensor concatenated(const std::vector<at::Tensor>& parts) {
+  return Concatenation::apply(at::TensorList(parts));
 }
 
 }  // namespace argand::engine::autograd

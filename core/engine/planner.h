@@ -13,8 +13,10 @@ struct PlanRequest {
   std::vector<DeviceSpec> devices;
   DType dtype = DType::Float32;
   bool training = false;
+  int microBatches = 1;  // of the samples, in training
   // Binds the planner: "single", "slabs", "resident", any of them separated by
-  // commas; empty leaves it free.
+  // commas; empty leaves it free. In training also "pipeline", "gpipe" (as
+  // which 1F1B is not) and "stored" (nothing is recomputed).
   std::string words;
   // Bytes that the consumer of the scores keeps per voxel, charged to the
   // device that makes them (2 for a uint16 label map).

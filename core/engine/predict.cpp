@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/predict.h"
 
+#include "core/engine/predict_training.h"
+
 #include <algorithm>
 
 namespace argand::engine {
@@ -66,33 +68,6 @@ void predictInference(Plan& plan,
   }
 }
 
-// Everything backward reads stays until it has run: what each convolution and
-// norm has read, with the gradients of weights and of the largest operation.
-void predictTraining(Plan& plan,
-                     const Graph& graph,
-                     const Program& program,
-                     const std::vector<Shape>& shapes,
-                     int device) {
-  DevicePlan& d = plan.devices[static_cast<std::size_t>(device)];
-  std::int64_t kept = 0;
-  std::int64_t largest = 0;
-  for (std::size_t n = 0; n < program.steps.size(); ++n) {
-    const Step& step = program.steps[n];
-    const Shape& out = shapes[static_cast<std::size_t>(step.node)];
-    const std::int64_t rows = plan.steps[n].rows(device).count();
-    const std::int64_t row =
-        out.samples * out.channels * out.size.h * out.size.w * bytesOf(plan.dtype);
-    const StepBytes bytes = stepBytes(step, graph, shapes, plan.steps[n].rows(device), plan.dtype);
-    const std::int64_t sum = rows * row + bytes.read * out.samples;
-    kept += sum;
-    if (sum > largest) {
-      largest = sum;
-      d.peakStep = plan.steps[n].step;
-    }
-  }
-  d.predictedPeakBytes = kept == 0 ? 0 : 2 * d.weightBytes + kept + 2 * largest;
-}
-
 }  // namespace
 
 void predict(Plan& plan,
@@ -133,12 +108,12 @@ void predict(Plan& plan,
     total.bytes += whole.bytes;
   }
   plan.boundSeconds = secondsOf(total, together);
+  if (plan.training) {
+    predictTraining(plan, graph, program, shapes);
+    return;
+  }
   for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    if (plan.training) {
-      predictTraining(plan, graph, program, shapes, static_cast<int>(m));
-    } else {
-      predictInference(plan, graph, program, shapes, static_cast<int>(m));
-    }
+    predictInference(plan, graph, program, shapes, static_cast<int>(m));
   }
 }
 

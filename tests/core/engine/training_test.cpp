@@ -2,37 +2,22 @@
 // The differentiable forward under plans of one device and of slabs.
 #include "core/engine/differentiable.h"
 #include "core/engine/executor.h"
-#include "core/engine/parameters_torch.h"
 #include "core/engine/planner.h"
-#include "models/networks/lamp_unet.h"
-#include "models/networks/nnunet_plain.h"
 #include "tests/core/engine/engine_support.h"
+#include "tests/core/engine/training_support.h"
 
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 namespace argand::engine {
 namespace {
 
+using test::doubleParameters;
+using test::lamp;
+using test::nnunet;
+using test::noise;
 using test::planFor;
+using test::relativeError;
 using test::withBounds;
-
-// All parameters in double with gradients; affine ones off their first values,
-// so that each has an effect.
-Parameters doubleParameters(const Graph& graph) {
-  Parameters parameters = *Parameters::initialised(graph, 11);
-  at::manual_seed(5);
-  auto& tensors = parameters.tensors();
-  for (const ParameterSpec& spec : graph.parameters()) {
-    at::Tensor& tensor = tensors.byName[spec.name];
-    tensor = tensor.to(at::kDouble);
-    if (spec.role != ParameterRole::Weight) {
-      tensor = tensor + 0.2 * at::rand_like(tensor);
-    }
-    tensor.set_requires_grad(spec.trainable());
-  }
-  return parameters;
-}
 
 struct Pass {
   at::Tensor scores;
@@ -63,10 +48,6 @@ Pass trained(const Graph& graph, const Plan& plan, const at::Tensor& values, Mod
   return pass;
 }
 
-double relativeError(const at::Tensor& value, const at::Tensor& truth) {
-  return ((value - truth).abs().max() / (truth.abs().max() + 1e-300)).item<double>();
-}
-
 void expectEqualPasses(const Pass& found, const Pass& truth) {
   constexpr double kLimit = 1e-10;
   EXPECT_LE(relativeError(found.scores, truth.scores), kLimit);
@@ -82,28 +63,6 @@ void expectEqualPasses(const Pass& found, const Pass& truth) {
   for (const auto& [name, tensor] : truth.running) {
     EXPECT_LE(relativeError(found.running.at(name), tensor), kLimit) << name;
   }
-}
-
-Graph nnunet() {
-  models::NnunetPlainOptions options;
-  options.channels = {3, 5, 7};
-  options.classes = 3;
-  return models::nnunetPlain(options);
-}
-
-Graph lamp(models::LampUnetOptions::Norm norm) {
-  models::LampUnetOptions options;
-  options.width = 4;
-  options.depth = 2;
-  options.classes = 3;
-  options.norm = norm;
-  return models::lampUnet(options);
-}
-
-at::Tensor noise(const Shape& shape) {
-  at::manual_seed(3);
-  return at::randn({shape.samples, shape.channels, shape.size.d, shape.size.h, shape.size.w},
-                   at::kDouble);
 }
 
 TEST(Training, SlabsGiveTheScoresAndEveryGradientOfOneDevice) {
