@@ -21,6 +21,13 @@ namespace argand::engine::autograd {
                                      const ConvOp& op,
                                      std::int64_t paddingD);
 
+// A transposed convolution without padding along depth. Where kernels do not
+// overlap it is one product per row of depth, into channels-last memory.
+[[nodiscard]] at::Tensor transposedConvolution(const at::Tensor& input,
+                                               const at::Tensor& weight,
+                                               const at::Tensor& bias,
+                                               const TransposedConvOp& op);
+
 // Mean and sum of squared deviations per sample and channel over the slab:
 // (samples, channels, 2), in double.
 [[nodiscard]] at::Tensor moments(const at::Tensor& input);

@@ -8,8 +8,6 @@
 
 namespace argand::engine {
 
-namespace {
-
 BatchMoments joined(const std::vector<BatchMoments>& parts) {
   BatchMoments all{0.0, at::zeros_like(parts[0].mean), at::zeros_like(parts[0].variance)};
   for (const BatchMoments& part : parts) {
@@ -25,7 +23,12 @@ BatchMoments joined(const std::vector<BatchMoments>& parts) {
   return all;
 }
 
-}  // namespace
+void append(MomentsByNode& moments, const MomentsByNode& later) {
+  for (const auto& [id, parts] : later) {
+    auto& all = moments[id];
+    all.insert(all.end(), parts.begin(), parts.end());
+  }
+}
 
 void moveRunningStatistics(const Graph& graph,
                            Parameters& parameters,

@@ -23,6 +23,12 @@ struct BatchMoments {
 // By batch norm, one entry for each pass in their order.
 using MomentsByNode = std::map<NodeId, std::vector<BatchMoments>>;
 
+// All parts as one.
+[[nodiscard]] BatchMoments joined(const std::vector<BatchMoments>& parts);
+
+// Those of `later` passes behind those that there are.
+void append(MomentsByNode& moments, const MomentsByNode& later);
+
 // Moves the running statistics of every batch norm once, towards mean and
 // unbiased variance of all passes together (as PyTorch for one batch). A batch
 // that went through in parts is normalised part by part, as torchgpipe's

@@ -126,7 +126,6 @@ class Pass {
   Slabs transposed(const Node& node, const TransposedConvOp& up) const {
     const Slabs& from = valueOf(node.inputs[0]);
     Slabs to = placed(node);
-    const at::Tensor bias = parameter(node, "bias");
     std::vector<RowRange> read(devices());
     for (std::size_t n = 0; n < devices(); ++n) {
       if (to.rows[n].count() > 0) {
@@ -139,12 +138,8 @@ class Pass {
       if (to.rows[n].count() == 0) {
         continue;
       }
-      const at::Tensor out =
-          at::conv_transpose3d(inputs[n],
-                               parameter(node, "weight"),
-                               bias.defined() ? std::optional(bias) : std::nullopt,
-                               {up.stride.d, up.stride.h, up.stride.w},
-                               {0, up.padding.h, up.padding.w});
+      const at::Tensor out = autograd::transposedConvolution(
+          inputs[n], parameter(node, "weight"), parameter(node, "bias"), up);
       const std::int64_t first = to.rows[n].begin + up.padding.d - read[n].begin * up.stride.d;
       to.values[n] =
           out.size(2) == to.rows[n].count() ? out : out.narrow(2, first, to.rows[n].count());

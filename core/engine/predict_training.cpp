@@ -11,6 +11,9 @@ namespace argand::engine {
 
 namespace {
 
+// Statistics, scales and shifts, and the bookkeeping of the allocator.
+constexpr std::int64_t kSmallTensors = 256 << 10;
+
 // What the allocator of one device has, peak and all.
 class Bytes {
  public:
@@ -276,7 +279,11 @@ class Replay {
 
   // oneDNN's copies of weights in its own layouts, and sums per thread.
   std::int64_t convolutionScratch(NodeId id, bool backward) const {
-    return weightBytes(id) * (backward ? 3 + threads() : 3) + kOneDnnReserve;
+    // With one input channel it works in a layout of its own.
+    const bool reorders = std::holds_alternative<ConvOp>(m_graph.node(id).op) &&
+                          m_graph.node(m_graph.node(id).inputs[0]).channels == 1;
+    return weightBytes(id) * (backward ? 3 + threads() : 3) + kOneDnnReserve +
+           (reorders ? (backward ? 2 : 1) * bytesOfValue(id) : 0);
   }
 
   void forward(Tape& tape) {
@@ -363,7 +370,9 @@ class Replay {
     const bool activates = std::holds_alternative<LeakyReluOp>(node.op) && isLeft(node.inputs[0]);
     if ((norm || activates) && !toInputs.empty()) {
       // The statistics have a gradient of their own, of the same size.
-      m_bytes.note(rowsOf(id).count() > 0 ? bytesOfValue(id) : 0);
+      // With sums for pieces of it.
+      const std::int64_t bytes = rowsOf(id).count() > 0 ? bytesOfValue(id) : 0;
+      m_bytes.note(bytes + bytes / 512);
     }
     release(tape, id);
     for (std::size_t n = 0; n < node.inputs.size(); ++n) {
@@ -383,9 +392,15 @@ class Replay {
   }
 
   void backward(Tape& tape) {
+    std::vector<Id> roots;
     for (const NodeId id : writtenForOthers()) {
       accumulate(tape, id, m_bytes.make(bytesOfValue(id)));
+      // Those of other stages are roots of the graph, which holds them to the end.
+      if (id != m_graph.output()) {
+        roots.push_back(m_bytes.hold(tape.gradients[id]));
+      }
     }
+    clear(tape.values);
     for (auto segment = m_segments.rbegin(); segment != m_segments.rend(); ++segment) {
       if (segment->stage != m_stage) {
         continue;
@@ -393,14 +408,10 @@ class Replay {
       if (!segment->recomputed) {
         for (NodeId id = segment->end; id-- > segment->begin;) {
           backward(tape, id);
-          m_bytes.drop(tape.values[id]);
         }
         continue;
       }
       Tape inner;
-      for (const NodeId id : segment->writes) {
-        m_bytes.drop(tape.values[id]);
-      }
       std::size_t read = 0;
       for (const NodeId id : segment->reads) {
         inner.values[id] = m_bytes.hold(tape.saved[segment->begin][read++]);
@@ -542,7 +553,7 @@ void predictTraining(Plan& plan,
     }
     device.weightBytes = kCopiesPerWeight * replay.parameterBytes();
     replay.run();
-    device.predictedPeakBytes = device.weightBytes + replay.peak();
+    device.predictedPeakBytes = device.weightBytes + replay.peak() + kSmallTensors;
     device.peakStep = graph.node(replay.peakNode()).name;
   }
 }

@@ -214,6 +214,18 @@ int stageCount(const Plan& plan) {
   return last + 1;
 }
 
+std::vector<int> devicesOf(const Plan& plan, int stage) {
+  std::vector<int> devices;
+  for (int m = 0; m < static_cast<int>(plan.devices.size()); ++m) {
+    if (std::any_of(plan.steps.begin(), plan.steps.end(), [&](const StepPlan& step) {
+          return step.stage == stage && step.rows(m).count() > 0;
+        })) {
+      devices.push_back(m);
+    }
+  }
+  return devices;
+}
+
 std::int64_t microBatchSamples(const Plan& plan) {
   return (plan.input.samples + plan.microBatches - 1) / plan.microBatches;
 }

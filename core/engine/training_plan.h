@@ -34,6 +34,9 @@ struct TrainingSegment {
 
 [[nodiscard]] int stageCount(const Plan& plan);
 
+// Devices, by their place in the plan, that work in a stage.
+[[nodiscard]] std::vector<int> devicesOf(const Plan& plan, int stage);
+
 // Samples of the largest micro-batch.
 [[nodiscard]] std::int64_t microBatchSamples(const Plan& plan);
 

@@ -221,16 +221,12 @@ class StageWorker {
   std::set<std::pair<NodeId, int>> m_writes;  // and each stage that reads it
 };
 
-// Threads of the devices that a stage has.
 int threadsOf(const Plan& plan, int stage) {
   int threads = 0;
-  for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    const bool used = std::any_of(plan.steps.begin(), plan.steps.end(), [&](const StepPlan& step) {
-      return step.stage == stage && step.rows(static_cast<int>(m)).count() > 0;
-    });
-    threads += used ? plan.devices[m].device.threads : 0;
+  for (const int m : devicesOf(plan, stage)) {
+    threads += plan.devices[static_cast<std::size_t>(m)].device.threads;
   }
-  return std::max(1, threads);
+  return threads;
 }
 
 Result<void> runInTurn(StageWorker& worker, std::size_t count, const std::stop_token& stop) {
@@ -320,10 +316,7 @@ Result<void> trainingStep(const Graph& graph,
     moments.merge(worker.moments);
   }
   if (options.moments != nullptr) {
-    for (auto& [id, seen] : moments) {
-      auto& all = (*options.moments)[id];
-      all.insert(all.end(), seen.begin(), seen.end());
-    }
+    append(*options.moments, moments);
   } else {
     moveRunningStatistics(graph, parameters, moments);
   }
