@@ -11,8 +11,10 @@ namespace argand::engine {
 
 namespace {
 
-// Statistics, scales and shifts, and the bookkeeping of the allocator.
-constexpr std::int64_t kSmallTensors = 256 << 10;
+// Statistics, scales and shifts, and the bookkeeping of the allocator: once, and
+// for every micro-batch in flight.
+constexpr std::int64_t kSmallTensors = 128 << 10;
+constexpr std::int64_t kSmallTensorsInFlight = 64 << 10;
 
 // What the allocator of one device has, peak and all.
 class Bytes {
@@ -121,6 +123,7 @@ class Replay {
             : microBatchesInFlight(m_plan.schedule, stages, m_plan.microBatches, m_stage - 1);
     std::vector<Tape> tapes(static_cast<std::size_t>(inFlight));
     for (Tape& tape : tapes) {
+      m_bytes.make(kSmallTensorsInFlight);
       forward(tape);
     }
     std::vector<Id> sent;

@@ -177,7 +177,7 @@ TEST_F(Trainer, RecomputesWhereTheBudgetIsTight) {
   const auto stored = train(ample, m_models);
   ASSERT_TRUE(stored) << stored.error().message;
   TrainOptions tight = options("tight", 1);
-  tight.devices[0].budgetBytes = stored->best.peakBytes * 9 / 10;
+  tight.devices[0].budgetBytes = stored->best.peakBytes * 95 / 100;
   tight.plan = "stored";
   EXPECT_EQ(train(tight, m_models).error().code, ErrorCode::NoPlan);
   tight.plan.clear();

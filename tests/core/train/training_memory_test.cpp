@@ -9,7 +9,10 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace argand::train {
 
@@ -115,14 +118,6 @@ void expectPredicted(const Graph& graph, const Plan& plan, double slack) {
     EXPECT_GE(predicted[n], peaks[n]) << "stage " << n;
     const double ratio = static_cast<double>(predicted[n]) / static_cast<double>(peaks[n]);
     EXPECT_LE(ratio, 1.0 + slack) << "stage " << n;
-    if (std::getenv("ARGAND_SHOW") != nullptr) {
-      fmt::print("  stage {} {}: measured {:.2f} MiB, predicted / measured {:.3f} at {}\n",
-                 n,
-                 plan.kind,
-                 static_cast<double>(peaks[n]) / 1048576.0,
-                 ratio,
-                 plan.devices[n].peakStep);
-    }
   }
 }
 
@@ -150,14 +145,14 @@ TEST(TrainingMemory, OfOneDeviceIsPredicted) {
     Shape shape;
   } cases[] = {{nnunet(), {1, 1, {32, 32, 32}}},
                {nnunet(), {2, 1, {20, 32, 28}}},
-               {lamp(models::LampUnetOptions::Norm::Instance), {1, 1, {32, 64, 40}}},
+               {lamp(models::LampUnetOptions::Norm::Instance), {1, 1, {44, 64, 40}}},
                {lamp(models::LampUnetOptions::Norm::Batch), {2, 1, {24, 48, 64}}}};
 
   for (const auto& one : cases) {
     // The loss takes one sample, so a micro-batch has one.
     Plan plan = planOf(one.graph, one.shape, 1, "single", static_cast<int>(one.shape.samples));
     expectPredicted(one.graph, plan, kTenPercent);
-    for (const int group : {1, 3, 5}) {
+    for (const int group : {1, 5}) {
       SCOPED_TRACE(group);
       Plan again = engine::test::recomputed(plan, one.graph, group);
       again = *engine::adoptPlan(one.graph, again, {plan.devices[0].device});
