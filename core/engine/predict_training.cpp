@@ -14,7 +14,7 @@ namespace {
 // Statistics, scales and shifts, and the bookkeeping of the allocator: once, and
 // for every micro-batch in flight.
 constexpr std::int64_t kSmallTensors = 128 << 10;
-constexpr std::int64_t kSmallTensorsInFlight = 64 << 10;
+constexpr std::int64_t kSmallTensorsInFlight = 128 << 10;
 
 // What the allocator of one device has, peak and all.
 class Bytes {

@@ -145,7 +145,7 @@ TEST(TrainingMemory, OfOneDeviceIsPredicted) {
     Shape shape;
   } cases[] = {{nnunet(), {1, 1, {32, 32, 32}}},
                {nnunet(), {2, 1, {20, 32, 28}}},
-               {lamp(models::LampUnetOptions::Norm::Instance), {1, 1, {44, 64, 40}}},
+               {lamp(models::LampUnetOptions::Norm::Instance), {1, 1, {48, 64, 40}}},
                {lamp(models::LampUnetOptions::Norm::Batch), {2, 1, {24, 48, 64}}}};
 
   for (const auto& one : cases) {
