@@ -14,6 +14,8 @@ struct TrainCommand {
   train::TrainOptions options;
   fs::path config;
   std::optional<int> epochs;
+  std::optional<int> batch;
+  std::optional<std::string> plan;
   DeviceOptions devices;
 };
 
@@ -47,6 +49,8 @@ Result<Outcome> run(TrainCommand command, const Context& context) {
     ARGAND_ASSIGN(command.options, train::TrainOptions::fromJson(json, command.options));
   }
   command.options.epochs = command.epochs.value_or(command.options.epochs);
+  command.options.batch = command.batch.value_or(command.options.batch);
+  command.options.plan = command.plan.value_or(command.options.plan);
   ARGAND_ASSIGN(command.options.devices, command.devices.parse());
   const auto onEpoch = [](const train::EpochReport& epoch) {
     fmt::print(stderr, "{}\n", epochText(epoch));
@@ -82,6 +86,15 @@ Action addTrain(CLI::App& verb) {
   verb.add_option("--config", command->config, "JSON with any of the recipe's settings");
   verb.add_option("--epochs", command->epochs, "Passes over the training cases")
       ->check(CLI::PositiveNumber);
+  verb.add_option("--batch",
+                  command->batch,
+                  "Cases of a step: the micro-batches of a pipeline, shared by the processes that "
+                  "torchrun, mpirun or srun have started")
+      ->check(CLI::PositiveNumber);
+  verb.add_option("--plan",
+                  command->plan,
+                  "Words that bind the planner: single, slabs or pipeline (gpipe for that "
+                  "schedule), and stored to recompute nothing in backward");
   verb.add_flag("--resume", options.resume, "Go on from the checkpoint in --out");
   command->devices.addTo(verb);
   return [command](Context& context) { return run(*command, context); };

@@ -10,6 +10,7 @@
 #include <ATen/native/ConvUtils.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 #include <type_traits>
@@ -232,6 +233,172 @@ struct OneDnnConvolution : torch::autograd::Function<OneDnnConvolution> {
   }
 };
 
+// Output voxels of the taps of one input row, (height, width, tap d, tap h, tap
+// w, channel), in the order of the product.
+at::Tensor tapsOfRow(const at::Tensor& output,
+                     std::int64_t sample,
+                     std::int64_t row,
+                     const Extent& k) {
+  const std::int64_t height = output.size(3) / k.h;
+  const std::int64_t width = output.size(4) / k.w;
+  return output[sample]
+      .narrow(1, row * k.d, k.d)
+      .permute({2, 3, 1, 0})  // height, width, depth, channel
+      .reshape({height, k.h, width, k.w, k.d, output.size(1)})
+      .permute({0, 2, 4, 1, 3, 5});
+}
+
+// Kernels that tile the output.
+struct TiledTransposed : torch::autograd::Function<TiledTransposed> {
+  // (in, taps * out), taps as tapsOfRow has them.
+  static at::Tensor matrixOf(const at::Tensor& weight) {
+    return weight.permute({0, 2, 3, 4, 1}).reshape({weight.size(0), -1});
+  }
+
+  // (voxels, in) of one input row.
+  static at::Tensor rowOf(const at::Tensor& x, std::int64_t sample, std::int64_t row) {
+    return x[sample].select(1, row).permute({1, 2, 0}).reshape({-1, x.size(1)});
+  }
+
+  static Variable forward(AutogradContext* context,
+                          const Variable& input,
+                          const Variable& weight,
+                          const std::optional<Variable>& bias) {
+    const at::Tensor x = input.contiguous(kLast);
+    const Extent k{weight.size(2), weight.size(3), weight.size(4)};
+    context->save_for_backward({x, weight});
+    context->saved_data["bias"] = bias.has_value();
+    const at::Tensor matrix = matrixOf(weight);
+    at::Tensor y =
+        at::empty({x.size(0), weight.size(1), x.size(2) * k.d, x.size(3) * k.h, x.size(4) * k.w},
+                  x.options(),
+                  kLast);
+    for (std::int64_t n = 0; n < x.size(0); ++n) {
+      for (std::int64_t row = 0; row < x.size(2); ++row) {
+        at::Tensor taps = at::mm(rowOf(x, n, row), matrix)
+                              .view({x.size(3), x.size(4), k.d, k.h, k.w, weight.size(1)});
+        if (bias) {
+          taps.add_(*bias);
+        }
+        tapsOfRow(y, n, row, k).copy_(taps);
+      }
+    }
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor& x = saved[0];
+    const at::Tensor& weight = saved[1];
+    const Extent k{weight.size(2), weight.size(3), weight.size(4)};
+    const at::Tensor gradient = gradients[0].contiguous(kLast);
+    const at::Tensor matrix = matrixOf(weight);
+    at::Tensor toMatrix = at::zeros_like(matrix);
+    at::Tensor toBias = at::zeros({weight.size(1)}, weight.options());
+    at::Tensor toInput = at::empty_like(x);
+    for (std::int64_t n = 0; n < x.size(0); ++n) {
+      for (std::int64_t row = 0; row < x.size(2); ++row) {
+        const at::Tensor taps =
+            tapsOfRow(gradient, n, row, k).reshape({x.size(3) * x.size(4), matrix.size(1)});
+        rowOf(toInput, n, row).copy_(at::mm(taps, matrix.t()));
+        toMatrix.addmm_(rowOf(x, n, row).t(), taps);
+        toBias.add_(taps.sum(0).view({-1, weight.size(1)}).sum(0));
+      }
+    }
+    const at::Tensor toWeight =
+        toMatrix.view({weight.size(0), k.d, k.h, k.w, weight.size(1)}).permute({0, 4, 1, 2, 3});
+    return {
+        toInput, toWeight.contiguous(), context->saved_data["bias"].toBool() ? toBias : Variable()};
+  }
+};
+
+// Where each part of one value goes; `from` and `wanted` by slab.
+struct Exchange : torch::autograd::Function<Exchange> {
+  static variable_list forward(AutogradContext* context,
+                               at::TensorList slabs,
+                               const std::vector<std::int64_t>& from,
+                               const std::vector<std::int64_t>& wanted) {
+    const std::int64_t depth = from.back();
+    context->set_materialize_grads(false);
+    context->saved_data["from"] = from;
+    context->saved_data["wanted"] = wanted;
+    context->saved_data["sizes"] = slabs[0].sizes().vec();
+    variable_list pieces;
+    for (std::size_t n = 0; n < wanted.size(); n += 2) {
+      const RowRange rows{wanted[n], wanted[n + 1]};
+      std::vector<at::Tensor> parts;
+      const auto zeros = [&](std::int64_t count) {
+        std::vector<std::int64_t> sizes = slabs[0].sizes().vec();
+        sizes[2] = count;
+        if (count > 0) {
+          parts.push_back(at::empty(sizes, slabs[0].options(), kLast).zero_());
+        }
+      };
+      zeros(std::min<std::int64_t>(0, rows.end) - std::min<std::int64_t>(0, rows.begin));
+      for (std::size_t m = 0; m < slabs.size(); ++m) {
+        const std::int64_t begin = std::max(rows.begin, from[2 * m]);
+        const std::int64_t end = std::min(rows.end, from[2 * m + 1]);
+        if (begin < end) {
+          parts.push_back(slabs[m].narrow(2, begin - from[2 * m], end - begin));
+        }
+      }
+      zeros(std::max(depth, rows.end) - std::max(depth, rows.begin));
+      const bool whole = parts.size() == 1 && std::any_of(slabs.begin(), slabs.end(), [&](auto& s) {
+                           return s.is_alias_of(parts[0]) && s.size(2) == rows.count();
+                         });
+      pieces.push_back(whole ? parts[0] : at::cat(parts, 2).contiguous(kLast));
+    }
+    return pieces;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const std::vector<std::int64_t> from = context->saved_data["from"].toIntVector();
+    const std::vector<std::int64_t> wanted = context->saved_data["wanted"].toIntVector();
+    std::vector<std::int64_t> sizes = context->saved_data["sizes"].toIntVector();
+    variable_list toSlabs;
+    for (std::size_t m = 0; m < from.size() / 2; ++m) {
+      sizes[2] = from[2 * m + 1] - from[2 * m];
+      at::Tensor sum;
+      for (std::size_t n = 0; n < gradients.size(); ++n) {
+        const std::int64_t begin = std::max(wanted[2 * n], from[2 * m]);
+        const std::int64_t end = std::min(wanted[2 * n + 1], from[2 * m + 1]);
+        if (begin >= end || !gradients[n].defined()) {
+          continue;
+        }
+        if (!sum.defined()) {
+          sum = at::empty(sizes, gradients[n].options(), kLast).zero_();
+        }
+        sum.narrow(2, begin - from[2 * m], end - begin)
+            .add_(gradients[n].narrow(2, begin - wanted[2 * n], end - begin));
+      }
+      toSlabs.push_back(sum);
+    }
+    toSlabs.resize(toSlabs.size() + 2);
+    return toSlabs;
+  }
+};
+
+struct Concatenation : torch::autograd::Function<Concatenation> {
+  static Variable forward(AutogradContext* context, at::TensorList parts) {
+    std::vector<std::int64_t> channels;
+    for (const at::Tensor& part : parts) {
+      channels.push_back(part.size(1));
+    }
+    context->saved_data["channels"] = channels;
+    return at::cat(parts, 1);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    variable_list toParts;
+    std::int64_t at = 0;
+    for (const std::int64_t channels : context->saved_data["channels"].toIntVector()) {
+      toParts.push_back(gradients[0].narrow(1, at, channels).clone(kLast));
+      at += channels;
+    }
+    return toParts;
+  }
+};
+
 }  // namespace
 
 at::Tensor convolution(const at::Tensor& input,
@@ -249,6 +416,25 @@ at::Tensor convolution(const at::Tensor& input,
   return at::conv3d(input, weight, given, stride, padding, dilation, op.groups);
 }
 
+at::Tensor transposedConvolution(const at::Tensor& input,
+                                 const at::Tensor& weight,
+                                 const at::Tensor& bias,
+                                 const TransposedConvOp& op,
+                                 std::int64_t outputPaddingD) {
+  const std::optional<at::Tensor> given = bias.defined() ? std::optional(bias) : std::nullopt;
+  if (op.kernel == op.stride && op.padding == Extent{0, 0, 0} &&
+      op.outputPadding == Extent{0, 0, 0} && outputPaddingD == 0) {
+    return TiledTransposed::apply(input, weight, given);
+  }
+  return at::conv_transpose3d(input,
+                              weight,
+                              given,
+                              {op.stride.d, op.stride.h, op.stride.w},
+                              {0, op.padding.h, op.padding.w},
+                              {outputPaddingD, op.outputPadding.h, op.outputPadding.w})
+      .contiguous(kLast);
+}
+
 at::Tensor moments(const at::Tensor& input) {
   return Moments::apply(input);
 }
@@ -258,6 +444,45 @@ at::Tensor scaled(const at::Tensor& input,
                   const at::Tensor& shift,
                   double slope) {
   return Scaled::apply(input, scale, shift, slope);
+}
+
+std::vector<at::Tensor> gathered(const std::vector<at::Tensor>& slabs,
+                                 const std::vector<RowRange>& rows,
+                                 const std::vector<RowRange>& wanted) {
+  std::vector<at::Tensor> result(wanted.size());
+  std::vector<at::Tensor> given;
+  std::vector<std::int64_t> from;
+  std::vector<std::int64_t> to;
+  bool copies = false;
+  for (std::size_t m = 0; m < slabs.size(); ++m) {
+    if (rows[m].count() > 0) {
+      given.push_back(slabs[m]);
+      from.insert(from.end(), {rows[m].begin, rows[m].end});
+    }
+  }
+  for (std::size_t n = 0; n < wanted.size(); ++n) {
+    if (wanted[n].count() > 0) {
+      const auto same = std::find(rows.begin(), rows.end(), wanted[n]);
+      copies = copies || same == rows.end();
+      result[n] =
+          same == rows.end() ? at::Tensor() : slabs[static_cast<std::size_t>(same - rows.begin())];
+      to.insert(to.end(), {wanted[n].begin, wanted[n].end});
+    }
+  }
+  if (copies) {
+    const variable_list pieces = Exchange::apply(at::TensorList(given), from, to);
+    auto piece = pieces.begin();
+    for (std::size_t n = 0; n < wanted.size(); ++n) {
+      if (wanted[n].count() > 0) {
+        result[n] = *piece++;
+      }
+    }
+  }
+  return result;
+}
+
+at::Tensor concatenated(const std::vector<at::Tensor>& parts) {
+  return Concatenation::apply(at::TensorList(parts));
 }
 
 }  // namespace argand::engine::autograd

@@ -3,8 +3,11 @@
 #pragma once
 
 #include "core/engine/graph.h"
+#include "core/engine/program.h"
 
 #include <ATen/core/Tensor.h>
+
+#include <vector>
 
 // Operations on one slab, (samples, channels, rows, height, width) and
 // channels-last in memory, with their gradients.
@@ -18,6 +21,15 @@ namespace argand::engine::autograd {
                                      const ConvOp& op,
                                      std::int64_t paddingD);
 
+// A transposed convolution without padding along depth, with `outputPaddingD` more
+// rows at the far end. Where kernels do not overlap it is one product per row of
+// depth, into channels-last memory.
+[[nodiscard]] at::Tensor transposedConvolution(const at::Tensor& input,
+                                               const at::Tensor& weight,
+                                               const at::Tensor& bias,
+                                               const TransposedConvOp& op,
+                                               std::int64_t outputPaddingD);
+
 // Mean and sum of squared deviations per sample and channel over the slab:
 // (samples, channels, 2), in double.
 [[nodiscard]] at::Tensor moments(const at::Tensor& input);
@@ -28,5 +40,16 @@ namespace argand::engine::autograd {
                                 const at::Tensor& scale,
                                 const at::Tensor& shift,
                                 double slope);
+
+// Rows of a value that lies in slabs (undefined where one has none) for each of
+// `wanted` (none where empty), zeros outside the volume. A slab that is asked
+// for as it is comes without a copy. One function for all of them, so that each
+// slab's gradient is made once.
+[[nodiscard]] std::vector<at::Tensor> gathered(const std::vector<at::Tensor>& slabs,
+                                               const std::vector<RowRange>& rows,
+                                               const std::vector<RowRange>& wanted);
+
+// Along channels; backward gives every part a gradient of its own.
+[[nodiscard]] at::Tensor concatenated(const std::vector<at::Tensor>& parts);
 
 }  // namespace argand::engine::autograd

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/engine/batch_moments.h"
 #include "core/engine/graph.h"
 #include "core/engine/parameters.h"
 #include "core/engine/plan.h"
@@ -10,6 +11,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <stop_token>
 #include <vector>
 
 namespace argand::engine {
@@ -17,6 +19,18 @@ namespace argand::engine {
 enum class Mode {
   Training,    // batch statistics, which also move the running ones
   Evaluation,  // running statistics
+};
+
+struct ForwardOptions {
+  Mode mode = Mode::Training;
+  // Where given, batch norms add the statistics of this pass here and leave the
+  // running ones, which moveRunningStatistics moves once for the whole batch.
+  MomentsByNode* moments = nullptr;
+  // Dropout keeps the same voxels for the same seed and sample, whatever the plan; 0: a
+  // seed by chance.
+  std::uint64_t dropoutSeed = 0;
+  std::int64_t firstSample = 0;  // of the batch, where the input is a part of it
+  std::stop_token stop;          // looked at before each operation
 };
 
 // Class scores in slabs along depth, each (samples, classes, rows, height, width).
@@ -29,13 +43,26 @@ struct SlabScores {
 
 // The network under `plan` with the autograd graph recorded (where grad mode
 // is on): loss.backward() gives every parameter the gradient that one device
-// would give. `input` is (samples, channels, depth, height, width) in the
-// parameters' type; its sizes are those of the plan. Runs on the calling
-// thread with its number of threads.
+// would give. Steps that the plan recomputes keep only what they hand on, and
+// run a second time in backward; running statistics do not move then. `input`
+// is (samples, channels, depth, height, width) in the parameters' type: a
+// micro-batch of the plan's size. Runs on the calling thread with its number of
+// threads, all stages of the plan one after another; in stages of their own:
+// training_step.h. Fails with Cancelled once a stop was asked for.
 [[nodiscard]] Result<SlabScores> forward(const Graph& graph,
                                          Parameters& parameters,
                                          const Plan& plan,
                                          const at::Tensor& input,
-                                         Mode mode);
+                                         const ForwardOptions& options);
+
+[[nodiscard]] inline Result<SlabScores> forward(const Graph& graph,
+                                                Parameters& parameters,
+                                                const Plan& plan,
+                                                const at::Tensor& input,
+                                                Mode mode) {
+  ForwardOptions options;
+  options.mode = mode;
+  return forward(graph, parameters, plan, input, options);
+}
 
 }  // namespace argand::engine

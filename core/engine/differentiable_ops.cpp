@@ -22,16 +22,30 @@ Slabs perSlab(const SlabCall& call, const Body& body) {
   to.values.resize(call.rows.size());
   for (std::size_t n = 0; n < call.rows.size(); ++n) {
     if (call.rows[n].count() > 0) {
-      to.values[n] = body(call.rows[n]);
+      to.values[n] = body(call.rows[n], n);
     }
   }
   return to;
 }
 
+// The rows of an input that each device's rows of the output need, within the volume.
+template <typename RowsOf>
+std::vector<at::Tensor> readOf(const SlabCall& call, std::size_t input, const RowsOf& rowsOf) {
+  std::vector<RowRange> read(call.rows.size());
+  for (std::size_t n = 0; n < call.rows.size(); ++n) {
+    if (call.rows[n].count() > 0) {
+      read[n] = rowsOf(call.rows[n]);
+    }
+  }
+  const Slabs& from = *call.inputs[input];
+  return autograd::gathered(from.values, from.rows, read);
+}
+
 template <typename Body>
 Slabs pointwise(const SlabCall& call, const Body& body) {
-  return perSlab(call,
-                 [&](const RowRange& rows) { return body(gather(*call.inputs[0], rows), rows); });
+  const auto inputs = readOf(call, 0, [](const RowRange& rows) { return rows; });
+  return perSlab(
+      call, [&](const RowRange& rows, std::size_t device) { return body(inputs[device], rows); });
 }
 
 Slabs compute(const SlabCall& call, const PoolOp& op) {
@@ -40,8 +54,17 @@ Slabs compute(const SlabCall& call, const PoolOp& op) {
   const std::vector<std::int64_t> kernel{op.kernel.d, op.kernel.h, op.kernel.w};
   const std::vector<std::int64_t> stride{op.stride.d, op.stride.h, op.stride.w};
   const std::vector<std::int64_t> padding{0, op.padding.h, op.padding.w};
-  return perSlab(call, [&](const RowRange& rows) {
-    const at::Tensor x = gather(*call.inputs[0], inputRows(op, rows), outside);
+  const std::int64_t depth = depthOf(*call.inputs[0]);
+  const auto inputs =
+      readOf(call, 0, [&](const RowRange& rows) { return clamped(inputRows(op, rows), depth); });
+  return perSlab(call, [&](const RowRange& rows, std::size_t device) {
+    const RowRange read = inputRows(op, rows);
+    const RowRange inside = clamped(read, depth);
+    at::Tensor x = inputs[device];
+    if (inside != read) {
+      x = at::constant_pad_nd(
+          x, {0, 0, 0, 0, inside.begin - read.begin, read.end - inside.end}, outside);
+    }
     return max ? at::max_pool3d(x, kernel, stride, padding)
                : at::avg_pool3d(x, kernel, stride, padding);
   });
@@ -49,10 +72,11 @@ Slabs compute(const SlabCall& call, const PoolOp& op) {
 
 Slabs compute(const SlabCall& call, const UpsampleOp& op) {
   const std::int64_t depth = depthOf(*call.inputs[0]);
-  return perSlab(call, [&](const RowRange& rows) {
-    RowRange read = inputRows(op, rows);
-    read = {std::max<std::int64_t>(0, read.begin), std::min(depth, read.end)};
-    const at::Tensor x = gather(*call.inputs[0], read);
+  const auto readRows = [&](const RowRange& rows) { return clamped(inputRows(op, rows), depth); };
+  const auto inputs = readOf(call, 0, readRows);
+  return perSlab(call, [&](const RowRange& rows, std::size_t device) {
+    const RowRange read = readRows(rows);
+    const at::Tensor& x = inputs[device];
     const std::vector<std::int64_t> size{
         x.size(2) * op.factor.d, x.size(3) * op.factor.h, x.size(4) * op.factor.w};
     // Beyond the rows read Torch repeats the last one, as it does at the
@@ -78,7 +102,7 @@ Slabs compute(const SlabCall& call, const GlobalPoolOp&) {
     }
   }
   const at::Tensor mean = (sum / rows).to(type).view({sum.size(0), sum.size(1), 1, 1, 1});
-  return perSlab(call, [&](const RowRange&) { return mean; });
+  return perSlab(call, [&](const RowRange&, std::size_t) { return mean; });
 }
 
 Slabs compute(const SlabCall& call, const LinearOp&) {
@@ -92,9 +116,10 @@ Slabs compute(const SlabCall& call, const LinearOp&) {
 }
 
 Slabs compute(const SlabCall& call, const ScaleOp&) {
-  return pointwise(call, [&](const at::Tensor& x, const RowRange&) {
-    return x * gather(*call.inputs[1], {0, 1});
-  });
+  const auto inputs = readOf(call, 0, [](const RowRange& rows) { return rows; });
+  const auto gates = readOf(call, 1, [](const RowRange&) { return RowRange{0, 1}; });
+  return perSlab(
+      call, [&](const RowRange&, std::size_t device) { return inputs[device] * gates[device]; });
 }
 
 Slabs compute(const SlabCall& call, const PReluOp&) {
@@ -129,7 +154,8 @@ std::uint64_t mixed(std::uint64_t value) {
   return value ^ (value >> 31);
 }
 
-// What is kept is drawn row by row, so that it does not depend on the slabs.
+// What is kept is drawn row by row and sample by sample, so that it depends neither on
+// the slabs nor on the micro-batches.
 Slabs compute(const SlabCall& call, const DropoutOp& op) {
   const double keep = 1.0 - op.probability;
   return pointwise(call, [&](const at::Tensor& x, const RowRange& rows) -> at::Tensor {
@@ -139,11 +165,14 @@ Slabs compute(const SlabCall& call, const DropoutOp& op) {
     at::Tensor factor = at::empty_like(x);
     const std::uint64_t node = mixed(call.seed + static_cast<std::uint64_t>(call.id));
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      at::Generator generator =
-          at::detail::createCPUGenerator(mixed(node + static_cast<std::uint64_t>(row)));
-      const at::Tensor drawn =
-          at::rand({x.size(0), x.size(1), 1, x.size(3), x.size(4)}, generator, at::kFloat);
-      factor.narrow(2, row - rows.begin, 1).copy_(drawn < keep);
+      for (std::int64_t n = 0; n < x.size(0); ++n) {
+        const auto sample = static_cast<std::uint64_t>(call.firstSample + n);
+        at::Generator generator = at::detail::createCPUGenerator(
+            mixed(mixed(node + static_cast<std::uint64_t>(row)) + sample));
+        const at::Tensor drawn =
+            at::rand({1, x.size(1), 1, x.size(3), x.size(4)}, generator, at::kFloat);
+        factor.narrow(0, n, 1).narrow(2, row - rows.begin, 1).copy_(drawn < keep);
+      }
     }
     return x * (keep > 0.0 ? factor.div_(keep) : factor);
   });
@@ -155,29 +184,6 @@ Slabs compute(const SlabCall&, const Other&) {
 }
 
 }  // namespace
-
-at::Tensor gather(const Slabs& from, const RowRange& rows, double outside) {
-  const std::int64_t depth = depthOf(from);
-  const RowRange inside{std::clamp<std::int64_t>(rows.begin, 0, depth),
-                        std::clamp<std::int64_t>(rows.end, 0, depth)};
-  std::vector<at::Tensor> parts;
-  for (std::size_t n = 0; n < from.rows.size(); ++n) {
-    const std::int64_t begin = std::max(inside.begin, from.rows[n].begin);
-    const std::int64_t end = std::min(inside.end, from.rows[n].end);
-    if (begin < end) {
-      const at::Tensor& value = from.values[n];
-      parts.push_back(value.size(2) == end - begin
-                          ? value
-                          : value.narrow(2, begin - from.rows[n].begin, end - begin));
-    }
-  }
-  const at::Tensor joined = parts.size() == 1 ? parts[0] : at::cat(parts, 2);
-  if (inside == rows) {
-    return joined;
-  }
-  return at::constant_pad_nd(
-      joined, {0, 0, 0, 0, inside.begin - rows.begin, rows.end - inside.end}, outside);
-}
 
 std::vector<RowRange> cutAs(const Slabs& from, std::int64_t depth) {
   std::vector<RowRange> rows;
@@ -192,26 +198,23 @@ Slabs computed(const SlabCall& call) {
 }
 
 Slabs transposedConvolution(const SlabCall& call, const TransposedConvOp& op) {
-  const Slabs& from = *call.inputs[0];
   const at::Tensor weight = call.parameter("weight");
   const at::Tensor bias = call.parameter("bias");
   // Rows that no input reaches hold the bias alone; Torch makes them as padding.
   const std::int64_t unreached = std::max<std::int64_t>(0, op.stride.d - op.kernel.d);
-  return perSlab(call, [&](const RowRange& rows) {
+  const std::int64_t depth = depthOf(*call.inputs[0]);
+  const auto readRows = [&](const RowRange& rows) {
     RowRange read = inputRows(op, rows);
-    const std::int64_t depth = depthOf(from);
     const std::int64_t below = (rows.begin + op.padding.d) / op.stride.d;
     read.begin = std::clamp<std::int64_t>(std::min(read.begin, below), 0, depth - 1);
     read.end = std::clamp(read.end, read.begin + 1, depth);
-    const at::Tensor x = gather(from, read);
-    // In fp32 oneDNN's, as the values are channels-last.
-    const at::Tensor out = at::conv_transpose3d(
-        x,
-        weight,
-        bias.defined() ? std::optional(bias) : std::nullopt,
-        {op.stride.d, op.stride.h, op.stride.w},
-        {0, op.padding.h, op.padding.w},
-        {std::max(op.outputPadding.d, unreached), op.outputPadding.h, op.outputPadding.w});
+    return read;
+  };
+  const auto inputs = readOf(call, 0, readRows);
+  return perSlab(call, [&](const RowRange& rows, std::size_t device) {
+    const RowRange read = readRows(rows);
+    const at::Tensor out = autograd::transposedConvolution(
+        inputs[device], weight, bias, op, std::max(op.outputPadding.d, unreached));
     const std::int64_t first = rows.begin + op.padding.d - read.begin * op.stride.d;
     return out.size(2) == rows.count() ? out : out.narrow(2, first, rows.count());
   });

@@ -28,9 +28,6 @@ struct Slabs {
   return slabs.rows.back().end;
 }
 
-// Rows of a node from wherever they lie, `outside` beyond the volume.
-[[nodiscard]] at::Tensor gather(const Slabs& from, const RowRange& rows, double outside = 0.0);
-
 // Slabs of a value with `depth` rows cut where `from` is cut.
 [[nodiscard]] std::vector<RowRange> cutAs(const Slabs& from, std::int64_t depth);
 
@@ -41,7 +38,9 @@ struct SlabCall {
   std::vector<RowRange> rows;                             // of the output, per device
   std::function<at::Tensor(std::string_view)> parameter;  // by suffix; undefined where absent
   bool training = false;
-  std::uint64_t seed = 0;  // of this pass: what is dropped depends on it and the place alone
+  // What is dropped depends on the seed, the sample of the batch and the place alone.
+  std::uint64_t seed = 0;
+  std::int64_t firstSample = 0;
 };
 
 // Pools, upsampling, PReLU, SiLU, sigmoid, dropout, linear, scale, softmax,

@@ -106,10 +106,11 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
   }
   for (const DevicePlan& device : plan.devices) {
     if (device.device.kind == DeviceKind::Simulated) {
-      return fail(ErrorCode::NoPlan,
-                  fmt::format("{} is a device that is not there: it can be planned for, and nothing "
-                              "can run on it.",
-                              device.device.name));
+      return fail(
+          ErrorCode::NoPlan,
+          fmt::format("{} is a device that is not there: it can be planned for, and nothing "
+                      "can run on it.",
+                      device.device.name));
     }
     if (device.predictedPeakBytes > device.device.budgetBytes) {
       return fail(ErrorCode::NoPlan,

@@ -8,10 +8,10 @@
 #include <cstdint>
 #include <cstring>
 
-// Chosen at run time by what the processor can do, whoever made it. Sanitizers are not ready when the choice is made.
+// Chosen at run time by what the processor can do, whoever made it. Sanitizers are not ready when
+// the choice is made.
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define ARGAND_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define ARGAND_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define ARGAND_CLONES
 #endif

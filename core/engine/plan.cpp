@@ -2,6 +2,7 @@
 #include "core/engine/plan.h"
 
 #include "core/engine/schedule.h"
+#include "core/engine/training_plan.h"
 
 #include <algorithm>
 #include <charconv>
@@ -102,7 +103,7 @@ DevicePlan takeDevice(Words& words) {
 bool takeLine(Plan& plan, const std::string& key, Words& words, std::string_view line) {
   if (key == "kind") {
     plan.kind = words.take<std::string>();
-    return plan.kind == "single" || plan.kind == "slabs";
+    return plan.kind == "single" || plan.kind == "slabs" || plan.kind == "pipeline";
   }
   if (key == "input") {
     plan.input.samples = words.take<std::int64_t>();
@@ -121,6 +122,13 @@ bool takeLine(Plan& plan, const std::string& key, Words& words, std::string_view
     const auto word = words.take<std::string>();
     plan.training = word == "yes";
     return word == "yes" || word == "no";
+  }
+  if (key == "micro-batches") {
+    plan.microBatches = words.take<int>();
+    const auto word = words.take<std::string>();
+    plan.schedule =
+        word == "gpipe" ? PipelineSchedule::GPipe : PipelineSchedule::OneForwardOneBackward;
+    return word == toString(plan.schedule);
   }
   if (key == "output-bytes-per-voxel") {
     plan.outputBytesPerVoxel = words.take<std::int64_t>();
@@ -152,6 +160,10 @@ bool takeLine(Plan& plan, const std::string& key, Words& words, std::string_view
         step.joined = true;
       } else if (word == "rolling") {
         step.rolling = true;
+      } else if (word == "recomputed") {
+        step.recomputed = words.take<int>();
+      } else if (word == "stage") {
+        step.stage = words.take<int>();
       } else if (word == "spilled") {
         numbers = &step.spilledRows;
       } else {
@@ -204,6 +216,9 @@ std::string toText(const Plan& plan) {
                       toString(plan.dtype),
                       plan.training ? "yes" : "no",
                       plan.outputBytesPerVoxel);
+  if (plan.microBatches > 1) {
+    text += fmt::format("micro-batches {} {}\n", plan.microBatches, toString(plan.schedule));
+  }
   for (const DevicePlan& d : plan.devices) {
     text += fmt::format("device {} {} {} threads {} budget {} peak {} weights {} busy {}{}{}",
                         d.device.name,
@@ -233,11 +248,13 @@ std::string toText(const Plan& plan) {
       plan.boundSeconds,
       100.0 * plan.gap());
   for (const StepPlan& step : plan.steps) {
-    text += fmt::format("step {}{}{}{}{}\n",
+    text += fmt::format("step {}{}{}{}{}{}{}\n",
                         step.step,
                         numbers(step.bounds),
                         step.joined ? " joined" : "",
                         step.rolling ? " rolling" : "",
+                        step.recomputed > 0 ? fmt::format(" recomputed {}", step.recomputed) : "",
+                        step.stage > 0 ? fmt::format(" stage {}", step.stage) : "",
                         step.spilledRows.empty() ? "" : " spilled" + numbers(step.spilledRows));
   }
   return text;
@@ -327,7 +344,7 @@ Result<void> validate(const Plan& plan, const Graph& graph) {
           depth));
     }
   }
-  return {};
+  return checkTraining(plan, graph, program);
 }
 
 }  // namespace argand::engine

@@ -4,6 +4,7 @@
 #include "core/engine/costs.h"
 #include "core/engine/devices.h"
 #include "core/engine/graph.h"
+#include "core/engine/pipeline_schedule.h"
 #include "core/engine/program.h"
 
 #include <string>
@@ -26,6 +27,11 @@ struct StepPlan {
   bool rolling = false;
   // Per device, the first rows of its slab that lie in host memory; empty: none.
   std::vector<std::int64_t> spilledRows;
+  // Training: recomputed in backward together with its neighbours of the same
+  // number, only what they hand on being kept; 0: everything is kept.
+  int recomputed = 0;
+  // Training: the stage of a pipeline that has it. A stage has devices of its own.
+  int stage = 0;
 
   [[nodiscard]] RowRange rows(int device) const {
     return {bounds[static_cast<std::size_t>(device)], bounds[static_cast<std::size_t>(device) + 1]};
@@ -52,10 +58,14 @@ struct DevicePlan {
 // How one network runs on one input size. A value: it prints, reads back, is
 // checked against a graph, and may be edited by hand.
 struct Plan {
-  std::string kind;  // "single", "slabs"
+  std::string kind;  // "single", "slabs", "pipeline"
   Shape input;
   DType dtype = DType::Float32;
   bool training = false;
+  // Training: parts of the batch that go through one after another, gradients
+  // being summed, and how the stages take them.
+  int microBatches = 1;
+  PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;
   std::int64_t outputBytesPerVoxel = 0;  // what the consumer of the scores keeps
   std::vector<DevicePlan> devices;       // every device named, used or not
   std::vector<StepPlan> steps;           // in the order of the program

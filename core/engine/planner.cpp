@@ -5,6 +5,7 @@
 #include "core/engine/inference_planner.h"
 #include "core/engine/predict.h"
 #include "core/engine/simulator.h"
+#include "core/engine/training_plan.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,6 +19,9 @@ namespace {
 struct Words {
   bool single = true;
   bool slabs = true;
+  bool pipeline = true;
+  bool recomputes = true;
+  PipelineSchedule schedule = PipelineSchedule::OneForwardOneBackward;
 };
 
 Result<Words> parseWords(const PlanRequest& request) {
@@ -26,9 +30,17 @@ Result<Words> parseWords(const PlanRequest& request) {
   std::istringstream stream(text);
   bool single = false;
   bool slabs = false;
+  bool pipeline = false;
+  Words words;
   for (std::string word; stream >> word;) {
     single = single || word == "single";
     slabs = slabs || word == "slabs";
+    if (request.training && (word == "pipeline" || word == "gpipe" || word == "stored")) {
+      pipeline = pipeline || word != "stored";
+      words.recomputes = words.recomputes && word != "stored";
+      words.schedule = word == "gpipe" ? PipelineSchedule::GPipe : words.schedule;
+      continue;
+    }
     if (word != "single" && word != "slabs" && word != "resident") {
       return fail(
           ErrorCode::Usage,
@@ -36,14 +48,25 @@ Result<Words> parseWords(const PlanRequest& request) {
                       word));
     }
   }
-  if (single && slabs) {
-    return fail(ErrorCode::Usage, "A plan is either 'single' or 'slabs', not both.");
+  if (single + slabs + pipeline > 1) {
+    return fail(ErrorCode::Usage, "A plan is one of 'single', 'slabs' and 'pipeline'.");
   }
-  if (slabs && request.devices.size() < 2) {
+  if (pipeline && request.microBatches < static_cast<int>(request.devices.size())) {
     return fail(ErrorCode::Usage,
-                "Slabs need at least two devices; name them, for instance cpu:0,cpu:1.");
+                fmt::format("A pipeline over {} devices needs at least as many micro-batches; "
+                            "there are {}.",
+                            request.devices.size(),
+                            request.microBatches));
   }
-  return Words{!slabs, !single};
+  if ((slabs || pipeline) && request.devices.size() < 2) {
+    return fail(
+        ErrorCode::Usage,
+        "Slabs and pipelines need at least two devices; name them, for instance cpu:0,cpu:1.");
+  }
+  words.single = !slabs && !pipeline;
+  words.slabs = !single && !pipeline;
+  words.pipeline = !single && !slabs && request.training;
+  return words;
 }
 
 // Training: the candidates are shares of the depth.
@@ -56,6 +79,7 @@ class Search {
         m_shapes(std::move(shapes)) {}
 
   std::vector<Candidate> run(const Words& words) {
+    m_words = words;
     if (words.single) {
       for (int device = 0; device < deviceCount(); ++device) {
         addSingle(device);
@@ -69,6 +93,9 @@ class Search {
           addSlabs(below, target);
         }
       }
+    }
+    if (words.pipeline) {
+      addPipeline();
     }
     std::stable_sort(
         m_candidates.begin(), m_candidates.end(), [](const Candidate& a, const Candidate& b) {
@@ -110,6 +137,8 @@ class Search {
     plan.input = m_request.input;
     plan.dtype = m_request.dtype;
     plan.training = m_request.training;
+    plan.microBatches = m_request.microBatches;
+    plan.schedule = m_words.schedule;
     plan.outputBytesPerVoxel = m_request.outputBytesPerVoxel;
     for (const DeviceSpec& device : m_request.devices) {
       DevicePlan d;
@@ -146,6 +175,17 @@ class Search {
   }
 
   void keep(Plan plan) {
+    if (plan.training && m_words.recomputes && !fitsBudgets(plan)) {
+      recomputeToFit(plan, m_graph, m_program, m_shapes);
+    }
+    const auto recomputed = std::count_if(
+        plan.steps.begin(), plan.steps.end(), [](const auto& s) { return s.recomputed > 0; });
+    if (recomputed > 0) {
+      plan.reason += fmt::format(
+          " {} of {} steps are recomputed in backward: kept, their values would not fit.",
+          recomputed,
+          plan.steps.size());
+    }
     Candidate candidate;
     candidate.fits = fitsBudgets(plan);
     if (!candidate.fits) {
@@ -210,8 +250,23 @@ class Search {
     }
   }
 
+  void addPipeline() {
+    Plan plan = blank("pipeline");
+    place(plan, std::vector<double>(m_request.devices.size(), 0.0), 0, 0);
+    if (!cutIntoStages(plan, m_graph, m_program, m_shapes)) {
+      return;
+    }
+    predict(plan, m_graph, m_program, m_shapes);
+    plan.reason = fmt::format("A pipeline of {} stages for {} micro-batches, as {}.",
+                              m_request.devices.size(),
+                              plan.microBatches,
+                              toString(plan.schedule));
+    keep(std::move(plan));
+  }
+
   const Graph& m_graph;
   const PlanRequest& m_request;
+  Words m_words;
   Program m_program;
   std::vector<Shape> m_shapes;
   std::vector<Candidate> m_candidates;
@@ -224,7 +279,9 @@ std::string comparison(const std::vector<Candidate>& all) {
     if (other.plan.kind == best.plan.kind) {
       continue;
     }
-    const std::string_view kind = other.plan.kind == "single" ? "One device" : "Slabs";
+    const std::string_view kind = other.plan.kind == "single"  ? "One device"
+                                  : other.plan.kind == "slabs" ? "Slabs"
+                                                               : "A pipeline";
     return other.fits ? fmt::format(" {} would take about {:.2f} s instead of {:.2f} s.",
                                     kind,
                                     other.plan.makespanSeconds,
@@ -246,6 +303,14 @@ Result<void> check(const Graph& graph, const PlanRequest& request) {
   }
   if (request.devices.empty()) {
     return fail(ErrorCode::Usage, "No device is named.");
+  }
+  if (request.microBatches < 1 || request.microBatches > request.input.samples ||
+      (request.microBatches > 1 && !request.training)) {
+    return fail(ErrorCode::Usage,
+                fmt::format("{} samples cannot be divided into {} micro-batches{}.",
+                            request.input.samples,
+                            request.microBatches,
+                            request.training ? "" : "; they are for training"));
   }
   if (request.input.samples < 1 || (request.input.samples > 1 && !request.training)) {
     return fail(ErrorCode::Usage,

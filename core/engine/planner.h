@@ -14,8 +14,10 @@ struct PlanRequest {
   std::vector<DeviceSpec> devices;
   DType dtype = DType::Float32;
   bool training = false;
+  int microBatches = 1;  // of the samples, in training
   // Binds the planner: "single" or "slabs"; "resident", or "rolling" and "spill"; any of
-  // them separated by commas. Empty leaves it free.
+  // them separated by commas. Empty leaves it free. In training also "pipeline", "gpipe"
+  // (a pipeline by GPipe's schedule instead of 1F1B) and "stored" (nothing is recomputed).
   std::string words;
   // Bytes that the consumer of the scores keeps per voxel, charged to the
   // device that makes them (2 for a uint16 label map).

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/predict.h"
 
+#include "core/engine/predict_training.h"
 #include "core/engine/schedule.h"
 #include "core/engine/step_bytes.h"
 
@@ -137,34 +138,6 @@ class Walk {
   std::int64_t m_hostPeak = 0;
 };
 
-// Everything backward reads stays until it has run: what each convolution and
-// norm has read, with the gradients of weights and of the largest operation.
-void predictTraining(Plan& plan,
-                     const Graph& graph,
-                     const Program& program,
-                     const std::vector<Shape>& shapes,
-                     int device) {
-  DevicePlan& d = plan.devices[static_cast<std::size_t>(device)];
-  std::int64_t kept = 0;
-  std::int64_t largest = 0;
-  for (std::size_t n = 0; n < program.steps.size(); ++n) {
-    const Step& step = program.steps[n];
-    const Shape& out = shapes[static_cast<std::size_t>(step.node)];
-    const std::int64_t rows = plan.steps[n].rows(device).count();
-    const std::int64_t row =
-        out.samples * out.channels * out.size.h * out.size.w * bytesOf(plan.dtype);
-    const std::int64_t sum =
-        rows * row +
-        readBytes(step, graph, shapes, plan.steps[n].rows(device), plan.dtype) * out.samples;
-    kept += sum;
-    if (sum > largest) {
-      largest = sum;
-      d.peakStep = plan.steps[n].step;
-    }
-  }
-  d.predictedPeakBytes = kept == 0 ? 0 : 2 * d.weightBytes + kept + 2 * largest;
-}
-
 }  // namespace
 
 void predict(Plan& plan,
@@ -210,14 +183,14 @@ void predict(Plan& plan,
     total.bytes += whole.bytes;
   }
   plan.boundSeconds = secondsOf(total, together);
+  if (plan.training) {
+    predictTraining(plan, graph, program, shapes);
+    return;
+  }
   for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    if (plan.training) {
-      predictTraining(plan, graph, program, shapes, static_cast<int>(m));
-    } else {
-      Walk walk(plan, graph, program, shapes, schedule, static_cast<int>(m));
-      walk.run();
-      plan.hostPeakBytes += walk.hostPeakBytes();
-    }
+    Walk walk(plan, graph, program, shapes, schedule, static_cast<int>(m));
+    walk.run();
+    plan.hostPeakBytes += walk.hostPeakBytes();
   }
 }
 

@@ -209,8 +209,10 @@ class Builder {
   void noteRead(
       StepId source, std::size_t owner, const RowRange& rows, std::size_t device, int g, int t) {
     const std::vector<RowRange>& pieces = m_schedule.pieces[index(source)][owner];
-    const auto first = std::partition_point(
-        pieces.begin(), pieces.end(), [&](const RowRange& piece) { return piece.end <= rows.begin; });
+    const auto first =
+        std::partition_point(pieces.begin(), pieces.end(), [&](const RowRange& piece) {
+          return piece.end <= rows.begin;
+        });
     for (auto p = static_cast<std::size_t>(first - pieces.begin());
          p < pieces.size() && pieces[p].begin < rows.end;
          ++p) {

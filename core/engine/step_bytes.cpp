@@ -7,10 +7,6 @@ namespace argand::engine {
 
 namespace {
 
-// What oneDNN takes beside its copy of the weights, at most, in the
-// convolutions measured.
-constexpr std::int64_t kOneDnnReserve = 64 << 10;
-
 std::int64_t paddedTo16(std::int64_t channels) {
   return (channels + 15) / 16 * 16;
 }

@@ -32,6 +32,10 @@ namespace argand::engine {
 inline constexpr std::int64_t kStatisticsBytes = 2 * sizeof(double);
 inline constexpr std::int64_t kMomentVoxels = 4096;
 
+// What oneDNN takes beside its copy of the weights, at most, in the
+// convolutions measured.
+inline constexpr std::int64_t kOneDnnReserve = 64 << 10;
+
 // Pieces of one row.
 [[nodiscard]] std::int64_t momentPieces(const Extent& size);
 

@@ -4,6 +4,8 @@
 #include "core/base/assert.h"
 #include "core/engine/parameters_torch.h"
 #include "core/engine/planner.h"
+#include "core/engine/predict_training.h"
+#include "core/engine/training_plan.h"
 #include "core/train/loss.h"
 
 #include <ATen/ATen.h>
@@ -27,15 +29,7 @@ std::optional<int> leftRightAxis(const infer::ModelCard& card) {
   return at == std::string::npos ? std::nullopt : std::optional(static_cast<int>(at));
 }
 
-// Batch norms move their running statistics: case after case, in order.
-bool hasBatchNorm(const engine::Graph& graph) {
-  const auto& nodes = graph.nodes();
-  return std::any_of(nodes.begin(), nodes.end(), [](const engine::Node& node) {
-    return std::holds_alternative<engine::BatchNormOp>(node.op);
-  });
-}
-
-std::vector<engine::DeviceSpec> shareOf(std::vector<engine::DeviceSpec> devices, int workers) {
+std::vector<engine::DeviceSpec> partOf(std::vector<engine::DeviceSpec> devices, int workers) {
   for (engine::DeviceSpec& device : devices) {
     device.budgetBytes /= workers;
     device.threads = std::max(1, device.threads / workers);
@@ -56,23 +50,51 @@ engine::Parameters aliasOf(const engine::Parameters& parameters) {
   return alias;
 }
 
+// Every process's statistics, one entry each, in all of them.
+Result<void> gatherMoments(ProcessGroup& group,
+                           const engine::Graph& graph,
+                           engine::MomentsByNode& moments) {
+  for (engine::NodeId id = 0; id < graph.size(); ++id) {
+    if (!std::holds_alternative<engine::BatchNormOp>(graph.node(id).op)) {
+      continue;
+    }
+    const std::int64_t channels = graph.node(id).channels;
+    at::Tensor all = at::zeros({group.size(), 1 + 2 * channels}, at::kDouble);
+    if (moments.contains(id)) {
+      const engine::BatchMoments own = engine::joined(moments.at(id));
+      all[group.rank()].copy_(
+          at::cat({at::full({1}, own.voxels, at::kDouble), own.mean, own.variance}));
+    }
+    ARGAND_TRY(group.sum(all));
+    moments[id].clear();
+    for (int n = 0; n < group.size(); ++n) {
+      moments[id].push_back({all[n][0].item<double>(),
+                             all[n].narrow(0, 1, channels).clone(),
+                             all[n].narrow(0, 1 + channels, channels).clone()});
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<BatchRunner> BatchRunner::create(const engine::Graph& graph,
                                         engine::Parameters& parameters,
                                         const TrainOptions& options,
                                         const infer::ModelCard& card,
-                                        std::span<const TrainingCase* const> cases) {
+                                        std::span<const TrainingCase* const> cases,
+                                        ProcessGroup* group) {
   ARGAND_ASSERT(!options.devices.empty() && !cases.empty());
-  BatchRunner runner(graph, options, card.mirrorSafe ? leftRightAxis(card) : std::nullopt);
+  BatchRunner runner(
+      graph, parameters, options, card.mirrorSafe ? leftRightAxis(card) : std::nullopt, group);
   int workers = 1;
-  if (options.devices.size() == 1 && !hasBatchNorm(graph)) {
-    workers = std::min(options.batch, options.devices.front().threads);
+  if (options.devices.size() == 1) {
+    workers = std::min(runner.ownCases(), options.devices.front().threads);
   }
   for (;; --workers) {
     const auto planned = runner.plan(cases, workers);
     if (planned) {
-      runner.addWorkers(parameters, workers);
+      runner.addWorkers(workers);
       return runner;
     }
     if (workers == 1) {
@@ -83,51 +105,99 @@ Result<BatchRunner> BatchRunner::create(const engine::Graph& graph,
 
 Result<void> BatchRunner::plan(std::span<const TrainingCase* const> cases, int workers) {
   m_plans.clear();
+  std::vector<engine::Extent> sizes;
   for (const TrainingCase* one : cases) {
-    const auto known = std::any_of(m_plans.begin(), m_plans.end(), [&](const engine::Plan& plan) {
-      return plan.input.size == one->grid.padded;
-    });
-    if (known) {
-      continue;
+    if (std::find(sizes.begin(), sizes.end(), one->grid.padded) == sizes.end()) {
+      sizes.push_back(one->grid.padded);
     }
+  }
+  std::stable_sort(sizes.begin(), sizes.end(), [](const auto& a, const auto& b) {
+    return a.voxels() > b.voxels();
+  });
+  for (const engine::Extent& size : sizes) {
+    // Over several devices the cases of a batch may go through a pipeline; what
+    // is right for the largest size is taken for all.
+    const bool mayPipeline =
+        m_plans.empty() ? m_options.devices.size() > 1 : engine::stageCount(m_plans.front()) > 1;
+    const int together = mayPipeline ? ownCases() : 1;
     engine::PlanRequest request;
-    request.input = {1, m_graph.inputChannels(), one->grid.padded};
-    request.devices = shareOf(m_options.devices, workers);
+    request.input = {together, m_graph.inputChannels(), size};
+    request.microBatches = together;
+    request.devices = partOf(m_options.devices, workers);
     request.training = true;
     request.words = m_options.plan;
+    if (!m_plans.empty() && mayPipeline) {
+      request.words += ",pipeline";
+    }
     ARGAND_ASSIGN(engine::Plan plan, engine::makePlan(m_graph, request));
     m_plans.push_back(std::move(plan));
   }
-  std::sort(m_plans.begin(), m_plans.end(), [](const auto& a, const auto& b) {
-    return a.input.size.voxels() > b.input.size.voxels();
-  });
   return {};
 }
 
-void BatchRunner::addWorkers(engine::Parameters& parameters, int workers) {
-  const auto devices = shareOf(m_options.devices, workers);
-  std::int64_t budget = 0;
+// Of a batch, the most that this process has.
+int BatchRunner::ownCases() const {
+  return m_group == nullptr ? m_options.batch
+                            : (m_options.batch + m_group->size() - 1) / m_group->size();
+}
+
+void BatchRunner::addWorkers(int workers) {
+  const engine::Plan& plan = m_plans.front();
+  const int stages = engine::stageCount(plan);
   m_threads = 0;
-  for (const engine::DeviceSpec& device : devices) {
-    budget += device.budgetBytes;
-    m_threads = std::max(m_threads, device.threads);
+  for (const engine::DevicePlan& device : plan.devices) {
+    m_threads = std::max(m_threads, device.device.threads);
   }
   for (int n = 0; n < workers; ++n) {
-    m_workers.push_back(
-        {aliasOf(parameters), std::make_unique<engine::Ledger>(devices.front().name, budget)});
+    Worker worker{aliasOf(m_parameters), {}};
+    for (int stage = 0; stage < stages; ++stage) {
+      std::int64_t budget = 0;
+      std::int64_t state = 0;
+      for (const int m : engine::devicesOf(plan, stage)) {
+        const engine::DevicePlan& device = plan.devices[static_cast<std::size_t>(m)];
+        budget += device.device.budgetBytes;
+        // Weights and moments; the gradients are made within.
+        state += device.weightBytes / engine::kCopiesPerWeight * (engine::kCopiesPerWeight - 1);
+      }
+      worker.ledgers.push_back(std::make_unique<engine::Ledger>(
+          fmt::format("{} of the plan", stages == 1 ? "The device" : "A stage"), budget));
+      worker.ledgers.back()->charge(state);
+    }
+    m_workers.push_back(std::move(worker));
   }
 }
 
 std::int64_t BatchRunner::peakBytes() const {
   std::int64_t bytes = 0;
   for (const Worker& worker : m_workers) {
-    bytes += worker.ledger->peakBytes();
+    std::int64_t busiest = 0;
+    for (const auto& ledger : worker.ledgers) {
+      busiest = std::max(busiest, ledger->peakBytes());
+    }
+    bytes += busiest;
   }
-  return bytes;
+  return std::max(bytes, m_peakBytes);
+}
+
+void BatchRunner::giveBack() {
+  m_peakBytes = peakBytes();
+  for (const Worker& worker : m_workers) {
+    for (const auto& ledger : worker.ledgers) {
+      ledger->reset();
+    }
+  }
 }
 
 const engine::Plan& BatchRunner::largestPlan() const {
   return m_plans.front();
+}
+
+const engine::Plan& BatchRunner::planOf(const TrainingCase& one) const {
+  const auto plan = std::find_if(m_plans.begin(), m_plans.end(), [&](const engine::Plan& known) {
+    return known.input.size == one.grid.padded;
+  });
+  ARGAND_ASSERT(plan != m_plans.end());
+  return *plan;
 }
 
 Sample BatchRunner::sampleOf(const TrainingCase& one, int epoch) const {
@@ -143,44 +213,77 @@ Sample BatchRunner::sampleOf(const TrainingCase& one, int epoch) const {
   return sample;
 }
 
-Result<double> BatchRunner::runCase(Worker& worker,
-                                    const TrainingCase& one,
-                                    int epoch,
-                                    double weight) {
-  const engine::LedgerScope scope(*worker.ledger);
-  const Sample sample = sampleOf(one, epoch);
-  const engine::Extent& extent = one.grid.padded;
-  std::vector<float> image = padded(sample.image, sample.size, extent);
-  const at::Tensor input =
-      at::from_blob(image.data(), {1, 1, extent.d, extent.h, extent.w}, at::kFloat);
-  const auto plan = std::find_if(m_plans.begin(), m_plans.end(), [&](const engine::Plan& known) {
-    return known.input.size == extent;
-  });
-  ARGAND_ASSERT(plan != m_plans.end());
-  ARGAND_ASSIGN(const engine::SlabScores scores,
-                engine::forward(m_graph, worker.parameters, *plan, input, engine::Mode::Training));
-  const at::Tensor loss = segmentationLoss(scores, sample.labels, sample.size, m_options.loss);
-  const double value = loss.item<double>();
-  if (!std::isfinite(value)) {
-    return fail(ErrorCode::InputRefused,
-                fmt::format("The loss of case '{}' is no longer a number in epoch {}: the learning "
-                            "rate is too high for this network and data. Start again with a lower "
-                            "one; the checkpoint of the epoch before is kept.",
-                            one.id,
-                            epoch));
+// Together: the micro-batches of one step.
+Result<void> BatchRunner::runCases(Worker& worker,
+                                   std::span<const TrainingCase* const> cases,
+                                   int epoch,
+                                   double weight,
+                                   const std::stop_token& stop,
+                                   std::span<CaseResult> results) {
+  std::vector<Sample> samples;
+  std::vector<std::vector<float>> images;
+  std::vector<engine::MicroBatch> parts;
+  for (const TrainingCase* one : cases) {
+    const engine::Extent& extent = one->grid.padded;
+    samples.push_back(sampleOf(*one, epoch));
+    images.push_back(padded(samples.back().image, samples.back().size, extent));
+    parts.push_back(
+        {at::from_blob(images.back().data(), {1, 1, extent.d, extent.h, extent.w}, at::kFloat),
+         &planOf(*one),
+         0});
   }
-  (loss * weight).backward();
-  return value;
+  engine::TrainingStepOptions options;
+  options.stop = stop;
+  options.dropoutSeed = CounterRandom{m_options.seed,
+                                      static_cast<std::uint64_t>(epoch),
+                                      std::hash<std::string>{}(cases.front()->id)}
+                            .next();
+  for (const auto& ledger : worker.ledgers) {
+    options.ledgers.push_back(ledger.get());
+  }
+  options.moments = &results.front().moments;
+  return engine::trainingStep(
+      m_graph,
+      worker.parameters,
+      parts,
+      [&](const engine::SlabScores& scores, std::size_t n) -> Result<at::Tensor> {
+        const at::Tensor loss =
+            segmentationLoss(scores, samples[n].labels, samples[n].size, m_options.loss);
+        results[n].loss = loss.item<double>();
+        if (!std::isfinite(results[n].loss)) {
+          return fail(
+              ErrorCode::InputRefused,
+              fmt::format("The loss of case '{}' is no longer a number in epoch {}: the learning "
+                          "rate is too high for this network and data. Start again with a lower "
+                          "one; the checkpoint of the epoch before is kept.",
+                          cases[n]->id,
+                          epoch));
+        }
+        return loss * weight;
+      },
+      options);
 }
 
-Result<BatchRunner::Batch> BatchRunner::run(std::span<const TrainingCase* const> cases, int epoch) {
-  const double weight = 1.0 / static_cast<double>(cases.size());
-  std::vector<Result<double>> losses(cases.size(), Result<double>(0.0));
+// This process's cases: in one step where the plan has stages, else one by one,
+// side by side where there are several workers.
+Result<void> BatchRunner::runOwn(std::span<const TrainingCase* const> cases,
+                                 int epoch,
+                                 double weight,
+                                 const std::stop_token& stop,
+                                 std::span<CaseResult> results) {
+  if (cases.empty()) {
+    return {};
+  }
+  if (engine::stageCount(m_plans.front()) > 1) {
+    return runCases(m_workers.front(), cases, epoch, weight, stop, results);
+  }
+  std::vector<Result<void>> done(m_workers.size());
   const auto work = [&](std::size_t n) {
     at::set_num_threads(m_threads);
-    for (std::size_t at = n; at < cases.size(); at += m_workers.size()) {
-      losses[at] = guarded(ErrorCode::Internal, "computing gradients", [&] {
-        return runCase(m_workers[n], *cases[at], epoch, weight);
+    for (std::size_t at = n; at < cases.size() && done[n]; at += m_workers.size()) {
+      done[n] = guarded(ErrorCode::Internal, "computing gradients", [&] {
+        return runCases(
+            m_workers[n], cases.subspan(at, 1), epoch, weight, stop, results.subspan(at, 1));
       });
     }
   };
@@ -191,24 +294,84 @@ Result<BatchRunner::Batch> BatchRunner::run(std::span<const TrainingCase* const>
     }
     work(0);
   }
-  Batch batch;
-  for (const Result<double>& loss : losses) {
-    ARGAND_TRY(loss);
-    batch.loss += *loss * weight;
+  for (const Result<void>& one : done) {
+    ARGAND_TRY(one);
   }
-  const c10::NoGradGuard noGradients;
-  for (Worker& worker : m_workers) {
-    for (const std::string& name : worker.parameters.tensors().trainable) {
-      at::Tensor& gradient = worker.parameters.tensors().byName.at(name).mutable_grad();
-      if (!gradient.defined()) {
-        continue;
-      }
-      at::Tensor& sum = batch.gradients[name];
-      sum = sum.defined() ? sum.add_(gradient) : gradient;
-      gradient = at::Tensor();
+  return {};
+}
+
+// Sums over the processes: gradients and losses, and the moments of every case.
+Result<void> BatchRunner::join(Batch& batch, std::vector<CaseResult>& results, Share own) {
+  std::vector<at::Tensor> flat;
+  std::vector<at::Tensor> sources;
+  for (const std::string& name : m_parameters.tensors().trainable) {
+    at::Tensor& gradient = batch.gradients[name];
+    if (!gradient.defined()) {
+      gradient = at::zeros_like(m_parameters.tensors().byName.at(name));
     }
+    gradient = gradient.contiguous();
+    sources.push_back(gradient);
+    flat.push_back(gradient.flatten());
   }
-  return batch;
+  at::Tensor all = at::cat(flat);
+  ARGAND_TRY(m_group->sum(all));
+  std::int64_t begin = 0;
+  for (at::Tensor& gradient : sources) {
+    gradient.copy_(all.narrow(0, begin, gradient.numel()).view_as(gradient));
+    begin += gradient.numel();
+  }
+  at::Tensor losses = at::zeros({static_cast<std::int64_t>(results.size())}, at::kDouble);
+  for (std::size_t n = own.begin; n < own.end; ++n) {
+    losses[static_cast<std::int64_t>(n)] = results[n].loss;
+  }
+  ARGAND_TRY(m_group->sum(losses));
+  for (std::size_t n = 0; n < results.size(); ++n) {
+    results[n].loss = losses[static_cast<std::int64_t>(n)].item<double>();
+  }
+  return {};
+}
+
+Result<BatchRunner::Batch> BatchRunner::run(std::span<const TrainingCase* const> cases,
+                                            int epoch,
+                                            const std::stop_token& stop) {
+  const double weight = 1.0 / static_cast<double>(cases.size());
+  const Share own = m_group == nullptr ? Share{0, cases.size()}
+                                       : shareOf(cases.size(), m_group->rank(), m_group->size());
+  std::vector<CaseResult> results(cases.size());
+  const Result<void> ran = runOwn(cases.subspan(own.begin, own.end - own.begin),
+                                  epoch,
+                                  weight,
+                                  stop,
+                                  std::span(results).subspan(own.begin, own.end - own.begin));
+  ARGAND_TRY(m_group == nullptr ? ran : m_group->agree(ran));
+  return guarded(ErrorCode::Internal, "joining gradients", [&]() -> Result<Batch> {
+    const c10::NoGradGuard noGradients;
+    Batch batch;
+    for (Worker& worker : m_workers) {
+      for (const std::string& name : worker.parameters.tensors().trainable) {
+        at::Tensor& gradient = worker.parameters.tensors().byName.at(name).mutable_grad();
+        if (!gradient.defined()) {
+          continue;
+        }
+        at::Tensor& sum = batch.gradients[name];
+        sum = sum.defined() ? sum.add_(gradient) : gradient;
+        gradient = at::Tensor();
+      }
+    }
+    if (m_group != nullptr) {
+      ARGAND_TRY(join(batch, results, own));
+    }
+    engine::MomentsByNode moments;
+    for (const CaseResult& result : results) {
+      batch.loss += result.loss * weight;
+      engine::append(moments, result.moments);
+    }
+    if (m_group != nullptr) {
+      ARGAND_TRY(gatherMoments(*m_group, m_graph, moments));
+    }
+    engine::moveRunningStatistics(m_graph, m_parameters, moments);
+    return batch;
+  });
 }
 
 }  // namespace argand::train

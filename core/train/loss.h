@@ -15,7 +15,9 @@ namespace argand::train {
 // plus the mean over voxels of cross-entropy, or of focal loss with gamma 2
 // (Lin et al. 2017). A class that the labels lack has no Dice: its false voxels
 // are left to the other term. `labels` are those of `size`; scores of the
-// padding behind it do not count. Summed slab by slab.
+// padding behind it do not count. One sample. Summed slab by slab in double, so
+// no device has more than its slab of the classes; beside the scores only their
+// gradient is made. A label must be below the number of classes.
 [[nodiscard]] at::Tensor segmentationLoss(const engine::SlabScores& scores,
                                           const std::vector<LabelValue>& labels,
                                           const Size3& size,

@@ -7,7 +7,11 @@
 #include "core/infer/weights_hash.h"
 #include "core/train/batch_runner.h"
 #include "core/train/checkpoint.h"
+#include "core/train/process_group.h"
 #include "core/train/validation.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <algorithm>
 #include <chrono>
@@ -38,15 +42,17 @@ class Training {
 
   Result<TrainResult> run() {
     ARGAND_TRY(m_options.check());
-    ARGAND_TRY(prepareModel());
-    ARGAND_TRY(prepareOut());
-    ARGAND_TRY(prepareData());
-    ARGAND_ASSIGN(BatchRunner runner,
-                  BatchRunner::create(m_graph, m_parameters, m_options, m_card, m_training));
+    ARGAND_TRY(joinOthers());
+    ARGAND_TRY(together(prepare()));
+    auto created =
+        BatchRunner::create(m_graph, m_parameters, m_options, m_card, m_training, m_group.get());
+    ARGAND_TRY(together(created ? Result<void>() : failureOf(created)));
+    BatchRunner runner = std::move(*created);
     AdamW optimizer(m_parameters, m_options.weightDecay);
     if (m_options.resume) {
-      ARGAND_TRY(resume(optimizer));
+      ARGAND_TRY(together(resume(optimizer)));
     }
+    ARGAND_TRY(takeWeightsOfTheFirst());
     for (int epoch = static_cast<int>(m_state.epochs.size()) + 1; epoch <= m_options.epochs;
          ++epoch) {
       ARGAND_TRY(runEpoch(epoch, runner, optimizer));
@@ -62,6 +68,21 @@ class Training {
  private:
   [[nodiscard]] fs::path modelFolder() const { return m_options.out / "model"; }
 
+  // One process of several; the first of them, or the only one, writes.
+  [[nodiscard]] bool writes() const { return m_group == nullptr || m_group->rank() == 0; }
+
+  Result<void> together(const Result<void>& own) {
+    return m_group == nullptr ? own : m_group->agree(own);
+  }
+
+  Result<void> prepare() {
+    ARGAND_TRY(prepareModel());
+    ARGAND_TRY(prepareOut());
+    return prepareData();
+  }
+
+  Result<void> joinOthers();
+  Result<void> takeWeightsOfTheFirst();
   Result<void> prepareModel();
   Result<void> prepareOut();
   Result<void> prepareData();
@@ -71,6 +92,7 @@ class Training {
   Result<double> runSteps(int epoch, BatchRunner& runner, AdamW& optimizer, double& rate);
   Result<void> validateInto(EpochReport& report);
   Result<void> saveModel(const EpochReport& report);
+  Result<void> writeEpoch(const EpochReport& report, bool best, const AdamW& optimizer);
   [[nodiscard]] Json recipe() const;
 
   const TrainOptions& m_options;
@@ -79,6 +101,7 @@ class Training {
   const std::stop_token& m_stop;
   const ProgressFn& m_progress;
 
+  std::unique_ptr<ProcessGroup> m_group;  // none: this process alone
   infer::ModelCard m_base;
   infer::ModelCard m_card;  // of the result
   engine::Graph m_graph;
@@ -89,6 +112,40 @@ class Training {
   CaseList m_validation;
   TrainingState m_state;
 };
+
+Result<void> Training::joinOthers() {
+  ARGAND_ASSIGN(const std::optional<Rank> rank, rankFromEnvironment(processEnvironment()));
+  if (!rank) {
+    return {};
+  }
+  if (m_options.batch < rank->size) {
+    return fail(ErrorCode::Usage,
+                fmt::format("A batch of {} cannot be shared by {} processes: each takes at least "
+                            "one case of it.",
+                            m_options.batch,
+                            rank->size));
+  }
+  log::info("Training as process {} of {}.", rank->rank, rank->size);
+  ARGAND_ASSIGN(ProcessGroup group, ProcessGroup::join(*rank));
+  m_group = std::make_unique<ProcessGroup>(std::move(group));
+  return {};
+}
+
+// Whatever the others began with: all begin with the same.
+Result<void> Training::takeWeightsOfTheFirst() {
+  if (m_group == nullptr) {
+    return {};
+  }
+  return guarded(ErrorCode::Internal, "sharing the weights", [&]() -> Result<void> {
+    const c10::NoGradGuard noGradients;
+    for (auto& [name, tensor] : m_parameters.tensors().byName) {
+      at::Tensor values = writes() ? tensor.detach().clone() : at::zeros_like(tensor);
+      ARGAND_TRY(m_group->sum(values));
+      tensor.copy_(values);
+    }
+    return {};
+  });
+}
 
 Result<void> Training::prepareModel() {
   ARGAND_ASSIGN(m_base, m_models.card(m_options.base));
@@ -130,6 +187,9 @@ Result<void> Training::prepareOut() {
                                     m_options.out.string())
                       : fmt::format("There is nothing to resume in {}.", m_options.out.string()));
   }
+  if (!writes()) {
+    return {};
+  }
   return guarded(ErrorCode::OutputFailed, "making " + modelFolder().string(), [&] {
     fs::create_directories(modelFolder());
   });
@@ -153,7 +213,8 @@ Result<void> Training::prepareData() {
     const double base = m_options.fromScratch ? 0.0 : m_base.trainedExtentMm[axis];
     m_card.trainedExtentMm[axis] = std::max(base, m_dataset.largestExtentMm[axis]);
   }
-  return writeJsonFile(m_options.out / "split.json", toJson(m_state.split));
+  return writes() ? writeJsonFile(m_options.out / "split.json", toJson(m_state.split))
+                  : Result<void>();
 }
 
 Result<void> Training::loadCases(const std::vector<std::string>& ids, CaseList& list) {
@@ -235,7 +296,7 @@ Result<double> Training::runSteps(int epoch, BatchRunner& runner, AdamW& optimiz
     const std::size_t begin = step * batch;
     const std::size_t count = std::min(batch, order.size() - begin);
     ARGAND_ASSIGN(BatchRunner::Batch result,
-                  runner.run(std::span(order).subspan(begin, count), epoch));
+                  runner.run(std::span(order).subspan(begin, count), epoch, m_stop));
     rate = oneCycleRate(m_options.learningRate,
                         optimizer.steps(),
                         static_cast<std::int64_t>(steps) * m_options.epochs);
@@ -253,35 +314,53 @@ Result<void> Training::runEpoch(int epoch, BatchRunner& runner, AdamW& optimizer
   epochReport.epochs = m_options.epochs;
   ARGAND_ASSIGN(epochReport.loss, runSteps(epoch, runner, optimizer, epochReport.learningRate));
   if (epoch % m_options.validateEvery == 0 || epoch == m_options.epochs) {
+    runner.giveBack();
     ARGAND_TRY(validateInto(epochReport));
   }
   epochReport.peakBytes = runner.peakBytes();
   epochReport.seconds = std::chrono::duration<double>(Clock::now() - start).count();
-  if (epochReport.validated &&
-      (!m_state.best.validated || epochReport.meanDice > m_state.best.meanDice)) {
+  const bool best = epochReport.validated &&
+                    (!m_state.best.validated || epochReport.meanDice > m_state.best.meanDice);
+  if (best) {
     m_state.best = epochReport;
-    ARGAND_TRY(saveModel(epochReport));
   }
   m_state.epochs.push_back(epochReport);
-  ARGAND_TRY(writeCheckpoint(checkpointPath(m_options.out), m_state, m_parameters, optimizer));
-  Json curves = Json::array();
+  ARGAND_TRY(together(writes() ? writeEpoch(epochReport, best, optimizer) : Result<void>()));
   double seconds = 0.0;
   for (const EpochReport& one : m_state.epochs) {
-    curves.push_back(toJson(one));
     seconds += one.seconds;
   }
-  ARGAND_TRY(writeJsonFile(m_options.out / "curves.json", curves));
   epochReport.secondsLeft = seconds / epoch * (m_options.epochs - epoch);
-  if (m_onEpoch) {
+  if (m_onEpoch && writes()) {
     m_onEpoch(epochReport);
   }
   return {};
 }
 
+Result<void> Training::writeEpoch(const EpochReport& epochReport,
+                                  bool best,
+                                  const AdamW& optimizer) {
+  if (best) {
+    ARGAND_TRY(saveModel(epochReport));
+  }
+  ARGAND_TRY(writeCheckpoint(checkpointPath(m_options.out), m_state, m_parameters, optimizer));
+  Json curves = Json::array();
+  for (const EpochReport& one : m_state.epochs) {
+    curves.push_back(toJson(one));
+  }
+  return writeJsonFile(m_options.out / "curves.json", curves);
+}
+
 Result<void> Training::validateInto(EpochReport& epochReport) {
-  ARGAND_ASSIGN(
-      epochReport.dice,
-      validate(m_graph, m_parameters, m_card, m_options, m_validation, m_stop, m_progress));
+  ARGAND_ASSIGN(epochReport.dice,
+                validate(m_graph,
+                         m_parameters,
+                         m_card,
+                         m_options,
+                         m_validation,
+                         m_group.get(),
+                         m_stop,
+                         m_progress));
   epochReport.validated = true;
   for (const LabelDice& label : epochReport.dice) {
     epochReport.meanDice += label.dice / static_cast<double>(epochReport.dice.size());

@@ -5,6 +5,11 @@
 #include "core/infer/run_network.h"
 #include "core/metrics/metrics.h"
 
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <sstream>
+
 namespace argand::train {
 
 namespace {
@@ -27,6 +32,20 @@ std::vector<Counts> countLabels(const std::vector<LabelValue>& found,
   return counts;
 }
 
+// Those of the words that bind a plan of training which mean something without it.
+std::string inferenceWords(const std::string& words) {
+  std::string text = words;
+  std::replace(text.begin(), text.end(), ',', ' ');
+  std::istringstream stream(text);
+  std::string kept;
+  for (std::string word; stream >> word;) {
+    if (word != "pipeline" && word != "gpipe" && word != "stored") {
+      kept += word + ",";
+    }
+  }
+  return kept;
+}
+
 }  // namespace
 
 Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
@@ -34,13 +53,16 @@ Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
                                         const infer::ModelCard& card,
                                         const TrainOptions& options,
                                         std::span<const TrainingCase* const> cases,
+                                        ProcessGroup* group,
                                         const std::stop_token& stop,
                                         const ProgressFn& progress) {
   std::vector<LabelDice> dice;
   for (const infer::ModelStructure& structure : card.structures) {
     dice.push_back({structure.value, structure.name, 0.0});
   }
-  for (std::size_t n = 0; n < cases.size(); ++n) {
+  const Share own = group == nullptr ? Share{0, cases.size()}
+                                     : shareOf(cases.size(), group->rank(), group->size());
+  for (std::size_t n = own.begin; n < own.end; ++n) {
     const TrainingCase& one = *cases[n];
     report(progress,
            "Validating",
@@ -49,7 +71,7 @@ Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
     engine::PlanRequest request;
     request.input = {1, graph.inputChannels(), one.grid.padded};
     request.devices = options.devices;
-    request.words = options.plan;
+    request.words = inferenceWords(options.plan);
     request.outputBytesPerVoxel = infer::kLabelBytesPerVoxel;
     ARGAND_ASSIGN(const engine::Plan plan, engine::makePlan(graph, request));
     ARGAND_ASSIGN(const infer::NetworkRun run,
@@ -65,6 +87,16 @@ Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
       const Counts& count = counts[label.value];
       label.dice += metrics::dice(count.both, count.found, count.reference) /
                     static_cast<double>(cases.size());
+    }
+  }
+  if (group != nullptr) {
+    at::Tensor sums = at::zeros({static_cast<std::int64_t>(dice.size())}, at::kDouble);
+    for (std::size_t n = 0; n < dice.size(); ++n) {
+      sums[static_cast<std::int64_t>(n)] = dice[n].dice;
+    }
+    ARGAND_TRY(group->sum(sums));
+    for (std::size_t n = 0; n < dice.size(); ++n) {
+      dice[n].dice = sums[static_cast<std::int64_t>(n)].item<double>();
     }
   }
   return dice;

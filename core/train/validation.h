@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/engine/parameters.h"
+#include "core/train/process_group.h"
 #include "core/train/trainer.h"
 #include "core/train/training_case.h"
 
@@ -12,12 +13,14 @@ namespace argand::train {
 
 // Whole volumes through the executor as inference runs them, labels on the
 // source's grid against the reference: the mean over the cases of each label's
-// Dice (1 where neither has the label).
+// Dice (1 where neither has the label). Of several processes each gives its share
+// of the cases and gets the mean over all.
 [[nodiscard]] Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
                                                       const engine::Parameters& parameters,
                                                       const infer::ModelCard& card,
                                                       const TrainOptions& options,
                                                       std::span<const TrainingCase* const> cases,
+                                                      ProcessGroup* group = nullptr,
                                                       const std::stop_token& stop = {},
                                                       const ProgressFn& progress = {});
 

@@ -3,6 +3,7 @@
 #include "core/engine/differentiable.h"
 #include "tests/core/engine/engine_support.h"
 #include "tests/core/engine/plain_network.h"
+#include "tests/core/engine/training_support.h"
 
 #include <gtest/gtest.h>
 
@@ -182,6 +183,36 @@ TEST(Ops, DropoutDropsTheSameWhateverTheSlabsAndNothingInEvaluation) {
   };
   EXPECT_TRUE(at::equal(pass(), once));
   EXPECT_FALSE(at::equal(pass(), once));
+}
+
+// What is recomputed in backward must drop what was dropped in forward.
+TEST(Ops, DropoutIsTheSameWhenItIsRecomputed) {
+  Graph graph;
+  ConvOp conv;
+  conv.channels = 3;
+  NodeId x = graph.add("first", conv, {graph.add("input", InputOp{2})});
+  x = graph.add("drop", DropoutOp{0.5}, {graph.add("norm", InstanceNormOp{}, {x})});
+  x = graph.add("second", conv, {x});
+  graph.add("last", conv, {graph.add("drop2", DropoutOp{0.3}, {x})});
+  const Shape shape{2, 2, {12, 6, 5}};
+  const at::Tensor input =
+      at::linspace(-1.0, 1.0, 2 * 2 * 12 * 6 * 5, at::kDouble).view({2, 2, 12, 6, 5});
+  const auto gradients = [&](const Plan& plan) {
+    Parameters parameters = test::doubleParameters(graph);
+    ForwardOptions options;
+    options.dropoutSeed = 11;
+    const auto scores = forward(graph, parameters, plan, input, options);
+    EXPECT_TRUE(scores) << scores.error().message;
+    at::cat(scores->scores, 2).square().sum().backward();
+    return parameters.tensors().get("first.weight").grad();
+  };
+  const Plan stored = planFor(graph, shape, 1, true);
+  const at::Tensor truth = gradients(stored);
+  EXPECT_GT(truth.abs().max().item<double>(), 0.0);
+  for (const int steps : {1, 2}) {
+    const at::Tensor found = gradients(test::recomputed(stored, graph, steps));
+    EXPECT_LE(((found - truth).abs().max() / truth.abs().max()).item<double>(), 1e-12) << steps;
+  }
 }
 
 TEST(Ops, BeginWithTheUsualWeights) {

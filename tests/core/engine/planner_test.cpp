@@ -128,14 +128,21 @@ TEST(Planner, RefusesOneByteTooLittleWithTheFigures) {
 TEST(Planner, GivesASmallDeviceThinnerSlabs) {
   const Graph graph = models::nnunetPlain({1, {16, 32}, 3});  // its peak is at full size
   PlanRequest asked = request(2, kPlenty);
-  asked.words = "slabs";
+  asked.words = "slabs,resident";  // rolling would fit with even ones
   const Plan even = *makePlan(graph, asked);
   asked.devices[1].budgetBytes = even.devices[1].predictedPeakBytes * 3 / 4;
   const auto plan = makePlan(graph, asked);
   ASSERT_TRUE(plan) << plan.error().message;
-  const StepPlan& last = plan->steps.back();
-  EXPECT_GT(last.rows(0).count(), last.rows(1).count());
-  EXPECT_GT(last.rows(1).count(), 0);
+  // At least where the peak is; both devices still work.
+  std::int64_t first = 0;
+  std::int64_t second = 0;
+  for (const StepPlan& step : plan->steps) {
+    first += step.rows(0).count();
+    second += step.rows(1).count();
+  }
+  EXPECT_GT(first, second);
+  EXPECT_GT(second, 0);
+  EXPECT_LE(plan->devices[1].predictedPeakBytes, asked.devices[1].budgetBytes);
 }
 
 TEST(Planner, GathersDeepLevelsWhereTheirWeightsDoNotFitTwice) {

@@ -2,37 +2,22 @@
 // The differentiable forward under plans of one device and of slabs.
 #include "core/engine/differentiable.h"
 #include "core/engine/executor.h"
-#include "core/engine/parameters_torch.h"
 #include "core/engine/planner.h"
-#include "models/networks/lamp_unet.h"
-#include "models/networks/nnunet_plain.h"
 #include "tests/core/engine/engine_support.h"
+#include "tests/core/engine/training_support.h"
 
-#include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 namespace argand::engine {
 namespace {
 
+using test::doubleNoise;
+using test::doubleParameters;
+using test::lamp;
+using test::nnunet;
 using test::planFor;
+using test::relativeError;
 using test::withBounds;
-
-// All parameters in double with gradients; affine ones off their first values,
-// so that each has an effect.
-Parameters doubleParameters(const Graph& graph) {
-  Parameters parameters = *Parameters::initialised(graph, 11);
-  at::manual_seed(5);
-  auto& tensors = parameters.tensors();
-  for (const ParameterSpec& spec : graph.parameters()) {
-    at::Tensor& tensor = tensors.byName[spec.name];
-    tensor = tensor.to(at::kDouble);
-    if (spec.role != ParameterRole::Weight) {
-      tensor = tensor + 0.2 * at::rand_like(tensor);
-    }
-    tensor.set_requires_grad(spec.trainable());
-  }
-  return parameters;
-}
 
 struct Pass {
   at::Tensor scores;
@@ -63,10 +48,6 @@ Pass trained(const Graph& graph, const Plan& plan, const at::Tensor& values, Mod
   return pass;
 }
 
-double relativeError(const at::Tensor& value, const at::Tensor& truth) {
-  return ((value - truth).abs().max() / (truth.abs().max() + 1e-300)).item<double>();
-}
-
 void expectEqualPasses(const Pass& found, const Pass& truth) {
   constexpr double kLimit = 1e-10;
   EXPECT_LE(relativeError(found.scores, truth.scores), kLimit);
@@ -84,28 +65,6 @@ void expectEqualPasses(const Pass& found, const Pass& truth) {
   }
 }
 
-Graph nnunet() {
-  models::NnunetPlainOptions options;
-  options.channels = {3, 5, 7};
-  options.classes = 3;
-  return models::nnunetPlain(options);
-}
-
-Graph lamp(models::LampUnetOptions::Norm norm) {
-  models::LampUnetOptions options;
-  options.width = 4;
-  options.depth = 2;
-  options.classes = 3;
-  options.norm = norm;
-  return models::lampUnet(options);
-}
-
-at::Tensor noise(const Shape& shape) {
-  at::manual_seed(3);
-  return at::randn({shape.samples, shape.channels, shape.size.d, shape.size.h, shape.size.w},
-                   at::kDouble);
-}
-
 TEST(Training, SlabsGiveTheScoresAndEveryGradientOfOneDevice) {
   const struct {
     Graph graph;
@@ -116,7 +75,7 @@ TEST(Training, SlabsGiveTheScoresAndEveryGradientOfOneDevice) {
                {lamp(models::LampUnetOptions::Norm::Batch), {2, 1, {40, 16, 8}}}};
 
   for (const auto& one : cases) {
-    const at::Tensor input = noise(one.input);
+    const at::Tensor input = doubleNoise(one.input);
     const Pass truth =
         trained(one.graph, planFor(one.graph, one.input, 1, true), input, Mode::Training);
     for (int count = 2; count <= 5; ++count) {
@@ -131,7 +90,7 @@ TEST(Training, SlabsGiveTheScoresAndEveryGradientOfOneDevice) {
 TEST(Training, UnevenSlabsGiveTheSameGradients) {
   const Graph graph = nnunet();
   const Shape shape{1, 1, {20, 8, 8}};
-  const at::Tensor input = noise(shape);
+  const at::Tensor input = doubleNoise(shape);
   const Plan single = planFor(graph, shape, 1, true);
   const Pass truth = trained(graph, single, input, Mode::Training);
   for (const double cut : {0.05, 0.3, 0.85}) {
@@ -148,7 +107,7 @@ TEST(Training, EqualsTorchsOwnOperations) {
   options.classes = 2;
   const Graph graph = models::nnunetPlain(options);
   const Shape shape{2, 1, {6, 8, 10}};
-  const at::Tensor input = noise(shape);
+  const at::Tensor input = doubleNoise(shape);
   Parameters parameters = doubleParameters(graph);
   auto slabs = forward(graph, parameters, planFor(graph, shape, 1, true), input, Mode::Training);
   ASSERT_TRUE(slabs) << slabs.error().message;
@@ -192,7 +151,7 @@ TEST(Training, EqualsTorchsOwnOperations) {
 TEST(Training, SinglePrecisionThroughOneDnnAgreesWithDouble) {
   const Graph graph = lamp(models::LampUnetOptions::Norm::Instance);
   const Shape shape{1, 1, {16, 16, 16}};
-  const at::Tensor input = noise(shape);
+  const at::Tensor input = doubleNoise(shape);
   const Plan plan = planFor(graph, shape, 2, true);
   const Pass truth = trained(graph, plan, input, Mode::Training);
   Parameters parameters = doubleParameters(graph);
@@ -218,7 +177,7 @@ TEST(Training, SinglePrecisionThroughOneDnnAgreesWithDouble) {
 TEST(Training, EvaluationGivesWhatTheExecutorGives) {
   for (const Graph& graph : {nnunet(), lamp(models::LampUnetOptions::Norm::Batch)}) {
     const Shape shape{1, 1, {16, 16, 8}};
-    const at::Tensor input = noise(shape).to(at::kFloat).to(at::kDouble);
+    const at::Tensor input = doubleNoise(shape).to(at::kFloat).to(at::kDouble);
     Parameters parameters = doubleParameters(graph);
     auto slabs =
         forward(graph, parameters, planFor(graph, shape, 1, true), input, Mode::Evaluation);
@@ -241,8 +200,8 @@ TEST(Training, RefusesAnInputOfAnotherSizeThanThePlans) {
   const Graph graph = nnunet();
   Parameters parameters = doubleParameters(graph);
   const Plan plan = planFor(graph, {1, 1, {8, 8, 8}}, 1, true);
-  EXPECT_FALSE(
-      forward(graph, parameters, plan, noise({1, 1, {8, 8, 12}}), Mode::Training).has_value());
+  EXPECT_FALSE(forward(graph, parameters, plan, doubleNoise({1, 1, {8, 8, 12}}), Mode::Training)
+                   .has_value());
 }
 
 }  // namespace

@@ -5,11 +5,14 @@
 #include "core/volume/phantom.h"
 #include "core/volume/segmentation.h"
 #include "tests/core/infer/fake_models.h"
+#include "tests/core/train/processes.h"
 #include "tests/support/test_data.h"
 
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <cstring>
 
 namespace argand::train {
 
@@ -150,6 +153,98 @@ TEST_F(Trainer, TakesTheSameStepsOnSlabs) {
   ASSERT_TRUE(slabs) << slabs.error().message;
   for (std::size_t n = 0; n < 2; ++n) {
     EXPECT_NEAR(slabs->epochs[n].loss, single->epochs[n].loss, 2e-3);
+  }
+}
+
+TEST_F(Trainer, TakesTheSameStepsInAPipelineBitForBit) {
+  TrainOptions one = options("one", 2);
+  one.batch = 2;
+  const auto single = train(one, m_models);
+  ASSERT_TRUE(single) << single.error().message;
+  TrainOptions two = one;
+  two.out = m_folder / "two";
+  two.devices = engine::parseDevices("cpu:0,cpu:1", "1GiB", 1).value();
+  two.plan = "pipeline";
+  const auto pipeline = train(two, m_models);
+  ASSERT_TRUE(pipeline) << pipeline.error().message;
+  EXPECT_EQ(curve(*pipeline), curve(*single));
+  EXPECT_EQ(infer::sha256OfFile(pipeline->model / "weights.safetensors").value(),
+            infer::sha256OfFile(single->model / "weights.safetensors").value());
+}
+
+TEST_F(Trainer, RecomputesWhereTheBudgetIsTight) {
+  TrainOptions ample = options("ample", 1);
+  const auto stored = train(ample, m_models);
+  ASSERT_TRUE(stored) << stored.error().message;
+  TrainOptions tight = options("tight", 1);
+  tight.devices[0].budgetBytes = stored->best.peakBytes * 95 / 100;
+  tight.plan = "stored";
+  EXPECT_EQ(train(tight, m_models).error().code, ErrorCode::NoPlan);
+  tight.plan.clear();
+  tight.out = m_folder / "recomputed";
+  const auto recomputed = train(tight, m_models);
+  ASSERT_TRUE(recomputed) << recomputed.error().message;
+  EXPECT_LE(recomputed->best.peakBytes, tight.devices[0].budgetBytes);
+  EXPECT_EQ(curve(*recomputed), curve(*stored));
+}
+
+// Runs as a process of its own, started by the test below.
+TEST(TrainerRank, DISABLED_Trains) {
+  const fs::path folder = std::getenv("ARGAND_TEST_RANK_OUT");
+  const fs::path own = folder / std::getenv("RANK");
+  fs::create_directories(own);
+  const test::FakeModels models{test::sampleCard(std::getenv("ARGAND_TEST_NETWORK")), own};
+  TrainOptions options;
+  options.data = folder;
+  options.out = folder / "ranks";
+  options.base = "sample";
+  options.modelId = "phantom";
+  options.epochs = 2;
+  options.batch = 2;
+  options.fromScratch = true;
+  options.validationShare = 0.34;
+  options.devices = engine::parseDevices("cpu", "1GiB", 1).value();
+  const auto result = train(options, models);
+  ASSERT_TRUE(result) << result.error().message;
+}
+
+// Both take one case of a batch of two; batch norm's statistics are those of both.
+TEST_F(Trainer, TwoProcessesTrainAsOne) {
+  const std::string network = "lamp-unet:n=8,depth=2,classes=3,norm=batch";
+  const test::FakeModels models{test::sampleCard(network), m_folder};
+  TrainOptions alone = options("alone", 2);
+  alone.learningRate = TrainOptions{}.learningRate;
+  alone.batch = 2;
+  const auto one = train(alone, models);
+  ASSERT_TRUE(one) << one.error().message;
+  for (const pid_t process : test::startRanks(
+           "TrainerRank.DISABLED_Trains",
+           2,
+           {"ARGAND_TEST_RANK_OUT=" + m_folder.string(), "ARGAND_TEST_NETWORK=" + network})) {
+    EXPECT_EQ(test::statusOf(process), 0);
+  }
+  const auto curves = readJsonFile(m_folder / "ranks" / "curves.json");
+  ASSERT_TRUE(curves);
+  ASSERT_EQ(curves->size(), 2U);
+  for (std::size_t n = 0; n < 2; ++n) {
+    EXPECT_NEAR((*curves)[n]["loss"].get<double>(), one->epochs[n].loss, 1e-6);
+    EXPECT_NEAR((*curves)[n]["mean_dice"].get<double>(), one->epochs[n].meanDice, 1e-6);
+  }
+  const auto weightsOf = [](const fs::path& model) {
+    return engine::readTensorFile(model / "weights.safetensors").value();
+  };
+  const auto truth = weightsOf(one->model);
+  const auto found = weightsOf(m_folder / "ranks" / "model");
+  ASSERT_EQ(found.tensors.size(), truth.tensors.size());
+  for (std::size_t n = 0; n < truth.tensors.size(); ++n) {
+    const auto values = [](const engine::StoredTensor& tensor) {
+      std::vector<float> all(tensor.data.size() / sizeof(float));
+      std::memcpy(all.data(), tensor.data.data(), tensor.data.size());
+      return all;
+    };
+    EXPECT_THAT(values(found.tensors[n]),
+                ::testing::Pointwise(::testing::FloatNear(1e-5F), values(truth.tensors[n])))
+        << truth.tensors[n].name;
   }
 }
 

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a training plan predicts against what the ledger of each stage measures.
+#include "core/engine/planner.h"
+#include "core/engine/predict_training.h"
+#include "core/engine/training_step.h"
+#include "core/train/loss.h"
+#include "tests/core/engine/training_support.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace argand::train {
+
+namespace {
+
+using engine::Graph;
+using engine::Plan;
+using engine::Shape;
+
+Plan planOf(const Graph& graph,
+            const Shape& shape,
+            int devices,
+            const std::string& words,
+            int microBatches = 1,
+            std::int64_t budget = std::int64_t{1} << 34) {
+  engine::PlanRequest request;
+  request.input = shape;
+  for (int n = 0; n < devices; ++n) {
+    request.devices.push_back({fmt::format("cpu:{}", n), engine::DeviceKind::Cpu, n, budget, 1});
+  }
+  request.training = true;
+  request.words = words;
+  request.microBatches = microBatches;
+  auto plan = engine::makePlan(graph, request);
+  EXPECT_TRUE(plan) << plan.error().message;
+  return plan.value_or(Plan{});
+}
+
+engine::Parameters singlePrecision(const Graph& graph) {
+  engine::Parameters parameters = *engine::Parameters::initialised(graph, 11);
+  for (const std::string& name : parameters.tensors().trainable) {
+    parameters.tensors().byName[name].set_requires_grad(true);
+  }
+  return parameters;
+}
+
+// Peak of each stage's ledger over two steps of training with this plan.
+std::vector<std::int64_t> measured(const Graph& graph, const Plan& plan) {
+  const int stages = engine::stageCount(plan);
+  std::vector<std::unique_ptr<engine::Ledger>> ledgers;
+  std::vector<const engine::Ledger*> given;
+  for (int stage = 0; stage < stages; ++stage) {
+    std::int64_t budget = 0;
+    std::int64_t held = 0;
+    for (std::size_t m = 0; m < plan.devices.size(); ++m) {
+      for (const engine::StepPlan& step : plan.steps) {
+        if (step.stage == stage && step.rows(static_cast<int>(m)).count() > 0) {
+          budget += plan.devices[m].device.budgetBytes;
+          // Weights and moments, without the gradients that the step itself makes.
+          held += plan.devices[m].weightBytes / engine::kCopiesPerWeight *
+                  (engine::kCopiesPerWeight - 1);
+          break;
+        }
+      }
+    }
+    ledgers.push_back(std::make_unique<engine::Ledger>(fmt::format("stage {}", stage), budget));
+    ledgers.back()->charge(held);
+    given.push_back(ledgers.back().get());
+  }
+  engine::Parameters parameters = singlePrecision(graph);
+  at::manual_seed(3);
+  const Shape& shape = plan.input;
+  const at::Tensor batch = at::randn({shape.samples, 1, shape.size.d, shape.size.h, shape.size.w});
+  const std::vector<LabelValue> labels(static_cast<std::size_t>(shape.size.voxels()), 1);
+  at::set_num_threads(1);
+  for (int step = 0; step < 2; ++step) {
+    engine::TrainingStepOptions options;
+    options.ledgers = given;
+    const auto done = engine::trainingStep(
+        graph,
+        parameters,
+        engine::microBatchesOf(batch, plan),
+        [&](const engine::SlabScores& scores, std::size_t) -> Result<at::Tensor> {
+          return segmentationLoss(
+              scores, labels, {shape.size.w, shape.size.h, shape.size.d}, RegionLoss::CrossEntropy);
+        },
+        options);
+    EXPECT_TRUE(done) << done.error().message;
+    for (const std::string& name : parameters.tensors().trainable) {
+      parameters.tensors().byName[name].mutable_grad().reset();
+    }
+  }
+  std::vector<std::int64_t> peaks;
+  for (const auto& ledger : ledgers) {
+    peaks.push_back(ledger->peakBytes());
+  }
+  return peaks;
+}
+
+// Never below what is measured, and within `slack` of it.
+void expectPredicted(const Graph& graph, const Plan& plan, double slack) {
+  const std::vector<std::int64_t> peaks = measured(graph, plan);
+  std::vector<std::int64_t> predicted(peaks.size(), 0);
+  for (std::size_t m = 0; m < plan.devices.size(); ++m) {
+    for (const engine::StepPlan& step : plan.steps) {
+      if (step.rows(static_cast<int>(m)).count() > 0) {
+        predicted[static_cast<std::size_t>(step.stage)] += plan.devices[m].predictedPeakBytes;
+        break;
+      }
+    }
+  }
+  for (std::size_t n = 0; n < peaks.size(); ++n) {
+    EXPECT_GE(predicted[n], peaks[n]) << "stage " << n;
+    const double ratio = static_cast<double>(predicted[n]) / static_cast<double>(peaks[n]);
+    EXPECT_LE(ratio, 1.0 + slack) << "stage " << n;
+  }
+}
+
+Graph nnunet() {
+  models::NnunetPlainOptions options;
+  options.channels = {16, 32, 64};
+  options.classes = 10;
+  return models::nnunetPlain(options);
+}
+
+Graph lamp(models::LampUnetOptions::Norm norm) {
+  models::LampUnetOptions options;
+  options.width = 16;
+  options.depth = 2;
+  options.classes = 5;
+  options.norm = norm;
+  return models::lampUnet(options);
+}
+
+constexpr double kTenPercent = 0.10;
+
+TEST(TrainingMemory, OfOneDeviceIsPredicted) {
+  const struct {
+    Graph graph;
+    Shape shape;
+  } cases[] = {{nnunet(), {1, 1, {32, 32, 32}}},
+               {nnunet(), {2, 1, {20, 32, 28}}},
+               {lamp(models::LampUnetOptions::Norm::Instance), {1, 1, {48, 64, 40}}},
+               {lamp(models::LampUnetOptions::Norm::Batch), {2, 1, {24, 48, 64}}}};
+
+  for (const auto& one : cases) {
+    // The loss takes one sample, so a micro-batch has one.
+    Plan plan = planOf(one.graph, one.shape, 1, "single", static_cast<int>(one.shape.samples));
+    expectPredicted(one.graph, plan, kTenPercent);
+    for (const int group : {1, 5}) {
+      SCOPED_TRACE(group);
+      Plan again = engine::test::recomputed(plan, one.graph, group);
+      again = *engine::adoptPlan(one.graph, again, {plan.devices[0].device});
+      expectPredicted(one.graph, again, kTenPercent);
+    }
+  }
+}
+
+// One thread takes the slabs in turn, so one ledger sees them all, and never
+// every device's scratch at once.
+TEST(TrainingMemory, OfSlabsIsPredicted) {
+  const Graph graph = nnunet();
+  for (const int devices : {2, 3}) {
+    const Plan plan = planOf(graph, {1, 1, {40, 32, 32}}, devices, "slabs");
+    expectPredicted(graph, plan, 0.25);
+  }
+}
+
+TEST(TrainingMemory, OfEveryStageOfAPipelineIsPredicted) {
+  const Graph graph = nnunet();
+  const Shape shape{4, 1, {24, 32, 32}};
+  for (const char* words : {"pipeline", "gpipe"}) {
+    for (const int stages : {2, 3}) {
+      SCOPED_TRACE(fmt::format("{} of {}", words, stages));
+      expectPredicted(graph, planOf(graph, shape, stages, words, 4), 0.35);
+    }
+  }
+}
+
+// What is refused is what would not have fitted: with a budget of the
+// prediction every step runs, and recomputation brings it below.
+TEST(TrainingMemory, TheBudgetHolds) {
+  const Graph graph = nnunet();
+  const Shape shape{1, 1, {32, 32, 32}};
+  const std::int64_t stored = planOf(graph, shape, 1, "stored").devices[0].predictedPeakBytes;
+  for (const double share : {1.0, 0.85, 0.75}) {
+    const auto budget = static_cast<std::int64_t>(share * static_cast<double>(stored));
+    const Plan plan = planOf(graph, shape, 1, "", 1, budget);
+    for (const std::int64_t peak : measured(graph, plan)) {
+      EXPECT_LE(peak, budget);
+    }
+  }
+}
+
+}  // namespace
+
+}  // namespace argand::train
