@@ -101,17 +101,7 @@ Result<Outcome> bench(const BenchOptions& options, const Context& context) {
   std::int64_t peak = 0;
   for (const engine::DeviceReport& device : report.devices) {
     peak = std::max(peak, device.peakBytes);
-    json["devices"].push_back({{"name", device.name},
-                               {"budget_bytes", device.budgetBytes},
-                               {"predicted_peak_bytes", device.predictedPeakBytes},
-                               {"peak_bytes", device.peakBytes},
-                               {"busy_s", device.busySeconds}});
-    outcome.text += fmt::format("{}: peak {} (predicted {}, budget {}), busy {:.2f} s\n",
-                                device.name,
-                                engine::formatBytes(device.peakBytes),
-                                engine::formatBytes(device.predictedPeakBytes),
-                                engine::formatBytes(device.budgetBytes),
-                                device.busySeconds);
+    addDeviceUse(device, outcome);
   }
   json["peak_bytes"] = peak;
   outcome.text += fmt::format("{} {} {}: {:.3f} s (median {:.3f}), {:.3f} TFLOP, {:.2f} TFLOP/s\n",

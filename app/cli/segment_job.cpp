@@ -137,17 +137,7 @@ Outcome report(const SegmentDone& done) {
   json["devices"] = Json::array();
   outcome.text = headOf(result.plan.text);
   for (const infer::DeviceUse& device : result.devices) {
-    json["devices"].push_back({{"name", device.name},
-                               {"budget_bytes", device.budgetBytes},
-                               {"predicted_peak_bytes", device.predictedPeakBytes},
-                               {"peak_bytes", device.peakBytes},
-                               {"busy_s", device.busySeconds}});
-    outcome.text += fmt::format("{}: peak {} (predicted {}, budget {}), busy {:.2f} s\n",
-                                device.name,
-                                engine::formatBytes(device.peakBytes),
-                                engine::formatBytes(device.predictedPeakBytes),
-                                engine::formatBytes(device.budgetBytes),
-                                device.busySeconds);
+    addDeviceUse(device, outcome);
   }
   json["seconds"] = {{"load", done.readSeconds + seconds.load},
                      {"prepare", seconds.prepare},

@@ -9,6 +9,7 @@
 #include "core/study/study.h"
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include <filesystem>
 #include <functional>
@@ -82,5 +83,22 @@ struct DeviceOptions {
 
 [[nodiscard]] Json toJson(const Geometry& geometry);  // size, spacing_mm, lps_from_index
 [[nodiscard]] Json toJson(const std::vector<study::Warning>& warnings);
+
+// A row of "devices" and a line of text: what one device was given and took. `Use` is an
+// engine::DeviceReport or an infer::DeviceUse.
+template <typename Use>
+void addDeviceUse(const Use& device, Outcome& outcome) {
+  outcome.json["devices"].push_back({{"name", device.name},
+                                     {"budget_bytes", device.budgetBytes},
+                                     {"predicted_peak_bytes", device.predictedPeakBytes},
+                                     {"peak_bytes", device.peakBytes},
+                                     {"busy_s", device.busySeconds}});
+  outcome.text += fmt::format("{}: peak {} (predicted {}, budget {}), busy {:.2f} s\n",
+                              device.name,
+                              engine::formatBytes(device.peakBytes),
+                              engine::formatBytes(device.predictedPeakBytes),
+                              engine::formatBytes(device.budgetBytes),
+                              device.busySeconds);
+}
 
 }  // namespace argand::app

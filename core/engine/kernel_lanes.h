@@ -136,4 +136,17 @@ ARGAND_INLINE void storeSome(const V& v, T* to, std::int64_t count) {
   }
 }
 
+// Rounded to the type of `to`.
+template <typename From, typename To>
+ARGAND_INLINE void copyLanes(const From* from, std::int64_t count, To* to) {
+  constexpr std::int64_t kLanes = Lanes<Wide<From>>::kCount;
+  std::int64_t n = 0;
+  for (; n + kLanes <= count; n += kLanes) {
+    storeLanes(loadLanes(from + n), to + n);
+  }
+  if (n < count) {
+    storeSome(loadSome(from + n, count - n), to + n, count - n);
+  }
+}
+
 }  // namespace argand::engine::kernels

@@ -125,18 +125,6 @@ ARGAND_INLINE void addTaps(const From* from, std::int64_t channels, To* to) {
   }
 }
 
-template <typename From, typename To>
-ARGAND_INLINE void roundLine(const From* from, std::int64_t count, To* to) {
-  constexpr std::int64_t kLanes = Lanes<From>::kCount;
-  std::int64_t n = 0;
-  for (; n + kLanes <= count; n += kLanes) {
-    storeLanes(loadLanes(from + n), to + n);
-  }
-  if (n < count) {
-    storeSome(loadSome(from + n, count - n), to + n, count - n);
-  }
-}
-
 // Sums in wide numbers, rounded once.
 template <typename From, typename To>
 ARGAND_INLINE void placeAny(const TransposedConvOp& op,
@@ -185,7 +173,7 @@ ARGAND_INLINE void placeAny(const TransposedConvOp& op,
       }
     }
   }
-  roundLine(sums.data(), outWidth * channels, to);
+  copyLanes(static_cast<const Wide<From>*>(sums.data()), outWidth * channels, to);
 }
 
 ARGAND_CLONES void directFloat(

@@ -190,25 +190,13 @@ ARGAND_INLINE void storeBlock(const From* from,
 }
 
 template <typename From, typename To>
-ARGAND_INLINE void copyVoxels(const From* from, std::int64_t count, To* to) {
-  constexpr std::int64_t kLanes = Lanes<Wide<From>>::kCount;
-  std::int64_t n = 0;
-  for (; n + kLanes <= count; n += kLanes) {
-    storeLanes(loadLanes(from + n), to + n);
-  }
-  if (n < count) {
-    storeSome(loadSome(from + n, count - n), to + n, count - n);
-  }
-}
-
-template <typename From, typename To>
 ARGAND_INLINE void storeAny(
     const From* from, std::int64_t voxels, std::int64_t channels, To* to, double* moments) {
   constexpr std::int64_t kLanes = Lanes<Wide<From>>::kCount;
   const bool copies = static_cast<const void*>(from) != static_cast<const void*>(to);
   if (moments == nullptr) {
     if (copies) {
-      copyVoxels(from, voxels * channels, to);
+      copyLanes(from, voxels * channels, to);
     }
     return;
   }
