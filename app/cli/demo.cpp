@@ -99,8 +99,8 @@ std::int64_t largestPeak(const std::vector<infer::DeviceUse>& devices) {
   return peak;
 }
 
-// A budget that two devices keep and one would not: half way between the peaks
-// of the two plans. Fails where one device would keep it after all.
+// A budget just below the least that one device can do with, rolling and spilling
+// what it can; `refusal` is what one device says to it.
 Result<std::int64_t> tightBudget(const SegmentJob& job,
                                  const std::shared_ptr<const Volume>& volume,
                                  const Context& context,
@@ -114,18 +114,23 @@ Result<std::int64_t> tightBudget(const SegmentJob& job,
   }
   ARGAND_ASSIGN(request.devices, engine::parseDevices("cpu"));
   ARGAND_ASSIGN(const auto whole, infer::planSegmentation(request, context.models));
-  ARGAND_ASSIGN(request.devices, engine::parseDevices("cpu:0,cpu:1"));
-  request.plan = "slabs";
-  ARGAND_ASSIGN(const auto split, infer::planSegmentation(request, context.models));
-  const std::int64_t budget = (largestPeak(whole.devices) + largestPeak(split.devices)) / 2;
-  ARGAND_ASSIGN(request.devices, engine::parseDevices("cpu", std::to_string(budget)));
-  request.plan = "single";
-  const auto refused = infer::planSegmentation(request, context.models);
-  if (refused || refused.error().code != ErrorCode::NoPlan) {
-    return fail(ErrorCode::Internal, "A budget that one device cannot hold was not refused.");
+  std::int64_t enough = largestPeak(whole.devices);
+  std::int64_t tooLittle = 0;
+  while (enough - tooLittle > enough / 64) {
+    const std::int64_t budget = (enough + tooLittle) / 2;
+    ARGAND_ASSIGN(request.devices, engine::parseDevices("cpu", std::to_string(budget)));
+    const auto planned = infer::planSegmentation(request, context.models);
+    if (planned) {
+      enough = budget;
+      continue;
+    }
+    if (planned.error().code != ErrorCode::NoPlan) {
+      return failureOf(planned);
+    }
+    tooLittle = budget;
+    refusal = planned.error().message;
   }
-  refusal = refused.error().message;
-  return budget;
+  return tooLittle;
 }
 
 std::int64_t differingVoxels(const Segmentation& a, const Segmentation& b) {
