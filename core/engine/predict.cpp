@@ -12,31 +12,6 @@ namespace argand::engine {
 
 namespace {
 
-struct Work {
-  double flops = 0.0;
-  double bytes = 0.0;
-};
-
-// Of one step on `rows` of its output.
-Work workOf(const Step& step,
-            const Graph& graph,
-            const std::vector<Shape>& shapes,
-            const RowRange& rows,
-            DType dtype) {
-  const OpCost cost = costOf(graph, step.node, shapes, dtype);
-  const double depth = static_cast<double>(outputShape(step, graph, shapes).size.d);
-  const double share = static_cast<double>(rows.count()) / depth;
-  const auto read = static_cast<double>(readBytes(step, graph, shapes, rows, dtype));
-  const bool computes = step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv;
-  // Input is read, written to the chunk and read again; output likewise.
-  return {computes ? static_cast<double>(cost.flops) * share : 0.0,
-          3.0 * read + 3.0 * static_cast<double>(cost.outputBytes) * share};
-}
-
-double secondsOf(const Work& work, const Speed& speed) {
-  return work.flops / speed.flopsPerSecond + work.bytes / speed.bytesPerSecond;
-}
-
 // The bytes that live on one device, and what of its slabs lies in host memory, in
 // the order of the schedule.
 class Walk {
@@ -144,51 +119,23 @@ void predict(Plan& plan,
              const Graph& graph,
              const Program& program,
              const std::vector<Shape>& shapes) {
-  plan.makespanSeconds = 0.0;
-  for (DevicePlan& device : plan.devices) {
-    device.predictedPeakBytes = device.weightBytes = 0;
-    device.peakStep.clear();
-    device.busySeconds = 0.0;
-  }
   plan.hostPeakBytes = 0;
-  const Schedule schedule = plan.training ? Schedule{} : scheduleOf(plan, graph, program, shapes);
-  Work total;
-  Speed together;
-  for (const DevicePlan& device : plan.devices) {
-    const Speed speed = assumedSpeed(device.device, plan.dtype);
-    together.flopsPerSecond += speed.flopsPerSecond;
-    together.bytesPerSecond += speed.bytesPerSecond;
-  }
-  for (std::size_t n = 0; n < program.steps.size(); ++n) {
-    const Step& step = program.steps[n];
-    double slowest = 0.0;
-    for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-      const RowRange rows = plan.steps[n].rows(static_cast<int>(m));
-      DevicePlan& device = plan.devices[m];
-      if (plan.training ? rows.count() > 0
-                        : schedule.takesPart(static_cast<StepId>(n), static_cast<int>(m))) {
-        device.weightBytes += stepParameterBytes(step, graph, plan.dtype);
-      }
-      if (rows.count() > 0) {
-        const double seconds = secondsOf(workOf(step, graph, shapes, rows, plan.dtype),
-                                         assumedSpeed(device.device, plan.dtype));
-        device.busySeconds += seconds;
-        slowest = std::max(slowest, seconds);
-      }
-    }
-    plan.makespanSeconds += slowest;
-    const std::int64_t depth = outputShape(step, graph, shapes).size.d;
-    const Work whole = workOf(step, graph, shapes, {0, depth}, plan.dtype);
-    total.flops += whole.flops;
-    total.bytes += whole.bytes;
-  }
-  plan.boundSeconds = secondsOf(total, together);
   if (plan.training) {
     predictTraining(plan, graph, program, shapes);
     return;
   }
+  const Schedule schedule = scheduleOf(plan, graph, program, shapes);
   for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    Walk walk(plan, graph, program, shapes, schedule, static_cast<int>(m));
+    const int index = static_cast<int>(m);
+    DevicePlan& device = plan.devices[m];
+    device.predictedPeakBytes = device.weightBytes = 0;
+    device.peakStep.clear();
+    for (StepId id = 0; id < static_cast<StepId>(program.steps.size()); ++id) {
+      if (schedule.takesPart(id, index)) {
+        device.weightBytes += stepParameterBytes(program.step(id), graph, plan.dtype);
+      }
+    }
+    Walk walk(plan, graph, program, shapes, schedule, index);
     walk.run();
     plan.hostPeakBytes += walk.hostPeakBytes();
   }

@@ -8,9 +8,9 @@
 
 namespace argand::engine {
 
-// What a plan will need, from its bounds alone: peaks by exact liveness of
-// weights, slabs and scratch in the order of the program; times by the assumed
-// speeds. Fills the predictions of `plan`.
+// What a plan will need, from its steps alone: peaks by exact liveness of weights,
+// pieces and scratch in the order of the schedule. Fills the bytes of `plan`; its
+// times are estimateTimes' (simulator.h). Training: all of predictTraining.
 void predict(Plan& plan,
              const Graph& graph,
              const Program& program,

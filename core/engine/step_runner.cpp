@@ -50,7 +50,6 @@ class Runner final : public StepRunner {
     Shape out;
     at::Tensor piece;     // where it is stored; undefined for the last step
     at::Tensor buffer;    // of wide numbers, where it cannot be made in place
-    RowRange kept;        // of the output
     std::int64_t voxels;  // of a row of it
   };
 
@@ -78,7 +77,6 @@ class Runner final : public StepRunner {
                    const Extent& outSize,
                    std::int64_t rows,
                    A* to);
-  template <typename C>
   at::Tensor oneDnn(const Now& now, const ConvOp& conv, const at::Tensor& in, std::int64_t rows);
 
   const StepWeights& weightsOf(const Now& now) const {
@@ -109,7 +107,6 @@ typename Runner<S>::Now Runner<S>::begin(const StepGroup& group, const Task& tas
           outputShape(step, m_context.graph, m_context.shapes),
           {},
           {},
-          task.kept,
           0};
   now.voxels = now.out.size.h * now.out.size.w;
   Slab& slab = slabOf(task.step);
@@ -125,10 +122,10 @@ typename Runner<S>::Now Runner<S>::begin(const StepGroup& group, const Task& tas
   if (!step.toConsumer) {
     const auto& plan = m_context.plan.steps[static_cast<std::size_t>(task.step)];
     std::optional<LedgerScope> host;
-    if (plan.isSpilled(m_device, now.kept.begin)) {
+    if (plan.isSpilled(m_device, now.task.kept.begin)) {
       host.emplace(m_context.host);
     }
-    now.piece = at::empty({now.kept.count(), now.out.size.h, now.out.size.w, now.out.channels},
+    now.piece = at::empty({now.task.kept.count(), now.out.size.h, now.out.size.w, now.out.channels},
                           scalarType<S>());
     slab.pieces[static_cast<std::size_t>(task.piece)] = now.piece;
   }
@@ -170,7 +167,7 @@ Result<void> Runner<S>::compute(Now& now) {
       return add(now);
     case Step::Kind::Store: {
       A* const to = target(now);
-      ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, now.kept, to));
+      ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, now.task.kept, to));
       return finishTask(now, to);
     }
     default:
@@ -187,7 +184,7 @@ typename Runner<S>::A* Runner<S>::target(Now& now) {
       return dataOf<A>(now.piece);
     }
   }
-  now.buffer = at::empty({now.kept.count() * now.voxels * now.out.channels}, scalarType<A>());
+  now.buffer = at::empty({now.task.kept.count() * now.voxels * now.out.channels}, scalarType<A>());
   return dataOf<A>(now.buffer);
 }
 
@@ -204,7 +201,7 @@ Result<void> Runner<S>::finishTask(Now& now, const From* values) {
   } else {
     A* const scores = target(now);
     const std::int64_t row = now.voxels * now.out.channels;
-    at::parallel_for(0, now.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+    at::parallel_for(0, now.task.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
       kernels::storeVoxels(
           values + begin * row, (end - begin) * row, 1, scores + begin * row, nullptr);
     });
@@ -221,9 +218,9 @@ Result<void> Runner<S>::handOver(const Now& now, const A* scores) {
   const std::int64_t row = now.voxels * now.out.channels;
   std::mutex mutex;
   Result<void> done;
-  at::parallel_for(0, now.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, now.task.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
     ScoreSlab part = slab;
-    part.rows = {now.kept.begin + begin, now.kept.begin + end};
+    part.rows = {now.task.kept.begin + begin, now.task.kept.begin + end};
     const auto count = static_cast<std::size_t>((end - begin) * row);
     if constexpr (std::is_same_v<A, float>) {
       part.scores = {scores + begin * row, count};
@@ -250,7 +247,7 @@ void Runner<S>::storePiece(Now& now, const From* values) {
   }
   const std::int64_t pieces = momentPieces(now.out.size);
   const std::int64_t channels = now.out.channels;
-  const std::int64_t rows = now.kept.count();
+  const std::int64_t rows = now.task.kept.count();
   at::Tensor parts;
   if (counts) {
     parts = at::empty({rows * pieces, channels, 2}, at::kDouble);
@@ -275,8 +272,8 @@ void Runner<S>::storePiece(Now& now, const From* values) {
   sizes.back() = now.voxels - (pieces - 1) * kMomentVoxels;
   double* const rowMoments = dataOf<double>(slab.moments);
   for (std::int64_t row = 0; row < rows; ++row) {
-    if (slab.rows.contains(now.kept.begin + row)) {
-      const std::int64_t at = now.kept.begin + row - slab.rows.begin;
+    if (slab.rows.contains(now.task.kept.begin + row)) {
+      const std::int64_t at = now.task.kept.begin + row - slab.rows.begin;
       kernels::joinMoments(moments + row * pieces * channels * 2,
                            sizes.data(),
                            pieces,
@@ -304,7 +301,6 @@ at::Tensor channelsLastView(const at::Tensor& memory,
 // Rows through oneDNN, padded along height and width only: along depth they have
 // their padding and halo already.
 template <typename S>
-template <typename C>
 at::Tensor Runner<S>::oneDnn(const Now& now,
                              const ConvOp& conv,
                              const at::Tensor& in,
@@ -352,12 +348,12 @@ template <typename S>
 Result<void> Runner<S>::convolveDirectly(Now& now) {
   const ConvOp conv = convolutionOf(now.node.op);
   // The rounding of the direct kernel does not depend on what is computed beside.
-  const RowRange read = inputRows(conv, now.kept);
+  const RowRange read = inputRows(conv, now.task.kept);
   const at::Tensor in =
       at::empty({read.count() * now.in.size.h * now.in.size.w * now.in.channels}, scalarType<A>());
   ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, read, dataOf<A>(in)));
   A* const to = target(now);
-  directLines(now, conv, dataOf<A>(in), now.in.size, now.out.size, now.kept.count(), to);
+  directLines(now, conv, dataOf<A>(in), now.in.size, now.out.size, now.task.kept.count(), to);
   return finishTask(now, static_cast<const A*>(to));
 }
 
@@ -373,11 +369,11 @@ Result<void> Runner<S>::convolve(Now& now) {
     const at::Tensor in = at::empty(
         {read.count() * now.in.size.h * now.in.size.w * now.in.channels}, scalarType<C>());
     ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, read, dataOf<C>(in)));
-    const at::Tensor out = oneDnn<C>(now, conv, in, read.count());
+    const at::Tensor out = oneDnn(now, conv, in, read.count());
     ARGAND_ASSERT(out.size(2) == now.task.whole.count() && out.size(3) == now.out.size.h &&
                   out.size(4) == now.out.size.w);
     const std::int64_t skipped =
-        (now.kept.begin - now.task.whole.begin) * now.voxels * now.out.channels;
+        (now.task.kept.begin - now.task.whole.begin) * now.voxels * now.out.channels;
     return finishTask(now, static_cast<const C*>(out.const_data_ptr()) + skipped);
   }
 }
@@ -388,7 +384,7 @@ Result<void> Runner<S>::transpose(Now& now) {
   const auto& up = std::get<TransposedConvOp>(now.node.op);
   const bool direct = runsDirectly(now.step, m_context.graph, m_context.plan.dtype);
   const RowRange read =
-      rowsRead(now.step, m_context.graph, direct ? now.kept : now.task.whole, now.in.size.d);
+      rowsRead(now.step, m_context.graph, direct ? now.task.kept : now.task.whole, now.in.size.d);
   const Extent& size = now.in.size;
   const at::Tensor in =
       at::empty({read.count() * size.h * size.w * now.in.channels}, scalarType<C>());
@@ -403,20 +399,20 @@ Result<void> Runner<S>::transpose(Now& now) {
     products = at::empty({read.count() * size.h * size.w * pointwise.channels}, scalarType<C>());
     directLines(now, pointwise, dataOf<A>(in), size, size, read.count(), dataOf<A>(products));
   } else {
-    products = oneDnn<C>(now, pointwise, in, read.count());
+    products = oneDnn(now, pointwise, in, read.count());
   }
   const C* const from = static_cast<const C*>(products.const_data_ptr());
   const A* const bias = dataOf<A>(weightsOf(now).bias);
   const auto place = [&](auto* to) {
     at::parallel_for(
-        0, now.kept.count() * now.out.size.h, 1, [&](std::int64_t first, std::int64_t last) {
+        0, now.task.kept.count() * now.out.size.h, 1, [&](std::int64_t first, std::int64_t last) {
           for (std::int64_t n = first; n < last; ++n) {
             kernels::placeTapsLine(up,
                                    size,
                                    from,
                                    read.begin,
                                    bias,
-                                   now.kept.begin + n / now.out.size.h,
+                                   now.task.kept.begin + n / now.out.size.h,
                                    n % now.out.size.h,
                                    now.out.size.w,
                                    to + n * now.out.size.w * now.out.channels);
@@ -437,12 +433,13 @@ Result<void> Runner<S>::transpose(Now& now) {
 template <typename S>
 Result<void> Runner<S>::add(Now& now) {
   A* const to = target(now);
-  ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, now.kept, to));
+  ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, now.task.kept, to));
   const std::int64_t row = now.voxels * now.out.channels;
-  const at::Tensor more = at::empty({now.kept.count() * row}, scalarType<A>());
+  const at::Tensor more = at::empty({now.task.kept.count() * row}, scalarType<A>());
   for (std::size_t n = 1; n < now.step.reads.size(); ++n) {
-    ARGAND_TRY(m_reader.read(now.group, now.step.reads[n], now.in.size, now.kept, dataOf<A>(more)));
-    at::parallel_for(0, now.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+    ARGAND_TRY(
+        m_reader.read(now.group, now.step.reads[n], now.in.size, now.task.kept, dataOf<A>(more)));
+    at::parallel_for(0, now.task.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
       kernels::addTo<A>(dataOf<A>(more) + begin * row, (end - begin) * row, to + begin * row);
     });
   }
@@ -452,7 +449,7 @@ Result<void> Runner<S>::add(Now& now) {
 // Pooling, up-sampling, means, softmax and argmax: of a chunk in wide numbers.
 template <typename S>
 Result<void> Runner<S>::sample(Now& now) {
-  const RowRange read = rowsRead(now.step, m_context.graph, now.kept, now.in.size.d);
+  const RowRange read = rowsRead(now.step, m_context.graph, now.task.kept, now.in.size.d);
   const std::int64_t inPlane = now.in.size.h * now.in.size.w;
   const at::Tensor in = at::empty({read.count() * inPlane * now.in.channels}, scalarType<A>());
   ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, read, dataOf<A>(in)));
@@ -478,7 +475,7 @@ Result<void> Runner<S>::sample(Now& now) {
       default:
         for (std::int64_t h = 0; h < now.out.size.h; ++h) {
           A* const line = to + n * outRow + h * now.out.size.w * now.out.channels;
-          const std::int64_t d = now.kept.begin + n;
+          const std::int64_t d = now.task.kept.begin + n;
           if (const auto* pool = std::get_if<PoolOp>(&now.node.op)) {
             kernels::poolLine(*pool, view, d, h, now.out.size.w, line);
           } else {
@@ -488,7 +485,7 @@ Result<void> Runner<S>::sample(Now& now) {
         }
     }
   };
-  at::parallel_for(0, now.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
+  at::parallel_for(0, now.task.kept.count(), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) {
       row(n);
     }
