@@ -2,7 +2,7 @@
 #include "models/registry.h"
 
 #include "core/base/log.h"
-#include "core/engine/safetensors.h"
+#include "core/engine/graph/safetensors.h"
 #include "core/infer/weights_hash.h"
 #include "models/networks/networks.h"
 

@@ -20,7 +20,7 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
 # LibTorch travels in the package; dpkg-shlibdeps must not look for a package of it.
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS
   "${LIBTORCH_ROOT}/lib" "${LIBTORCH_ROOT}/../nvidia/cu13/lib"
-  "${PROJECT_BINARY_DIR}/core/base" "${PROJECT_BINARY_DIR}/core/engine")
+  "${PROJECT_BINARY_DIR}/core/base" "${PROJECT_BINARY_DIR}/core/engine/run")
 
 # For the builds that this toolchain cannot make: the installer of Windows and
 # the disk image of macOS.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
-#include "core/engine/trial.h"
+#include "core/engine/run/trial.h"
 
 #include <algorithm>
 

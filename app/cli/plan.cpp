@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
-#include "core/engine/device_profile.h"
-#include "core/engine/planner.h"
-#include "core/engine/profiler.h"
+#include "core/engine/plan/device_profile.h"
+#include "core/engine/plan/planner.h"
+#include "core/engine/run/profiler.h"
 
 #include <algorithm>
 #include <chrono>

@@ -3,8 +3,8 @@
 
 #include "core/base/json.h"
 #include "core/base/progress.h"
-#include "core/engine/devices.h"
-#include "core/engine/graph.h"
+#include "core/engine/graph/graph.h"
+#include "core/engine/plan/devices.h"
 #include "core/infer/model_source.h"
 #include "core/study/study.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/executor.h"
+#include "core/engine/run/executor.h"
 #include "core/infer/preprocess.h"
 
 #include <array>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/progress.h"
-#include "core/engine/graph.h"
+#include "core/engine/graph/graph.h"
 #include "core/infer/model_card.h"
 #include "core/volume/volume.h"
 

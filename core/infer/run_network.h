@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/executor.h"
-#include "core/engine/windows.h"
+#include "core/engine/run/executor.h"
+#include "core/engine/run/windows.h"
 #include "core/infer/preprocess.h"
 
 #include <span>

@@ -2,7 +2,7 @@
 #include "core/infer/segment_job.h"
 
 #include "core/base/log.h"
-#include "core/engine/planner.h"
+#include "core/engine/plan/planner.h"
 #include "core/infer/run_network.h"
 
 #include <algorithm>

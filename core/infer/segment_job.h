@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/plan.h"
+#include "core/engine/plan/plan.h"
 #include "core/infer/preprocess.h"
 #include "core/infer/run_network.h"
 #include "core/infer/segmenter.h"

@@ -2,7 +2,7 @@
 #include "core/infer/segmenter.h"
 
 #include "core/base/log.h"
-#include "core/engine/parameters.h"
+#include "core/engine/run/parameters.h"
 #include "core/infer/run_network.h"
 #include "core/infer/segment_job.h"
 

@@ -2,10 +2,10 @@
 #include "core/train/batch_runner.h"
 
 #include "core/base/assert.h"
-#include "core/engine/parameters_torch.h"
-#include "core/engine/planner.h"
-#include "core/engine/predict_training.h"
-#include "core/engine/training_plan.h"
+#include "core/engine/plan/planner.h"
+#include "core/engine/plan/predict_training.h"
+#include "core/engine/plan/training_plan.h"
+#include "core/engine/run/parameters_torch.h"
 #include "core/train/loss.h"
 
 #include <ATen/ATen.h>

@@ -2,8 +2,8 @@
 // Internal to the trainer: brings Torch in.
 #pragma once
 
-#include "core/engine/ledger.h"
-#include "core/engine/training_step.h"
+#include "core/engine/run/ledger.h"
+#include "core/engine/training/training_step.h"
 #include "core/train/augment.h"
 #include "core/train/process_group.h"
 #include "core/train/trainer.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/checkpoint.h"
 
-#include "core/engine/parameters_torch.h"
+#include "core/engine/run/parameters_torch.h"
 
 #include <utility>
 

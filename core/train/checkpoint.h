@@ -2,7 +2,7 @@
 // Internal to the trainer.
 #pragma once
 
-#include "core/engine/parameters.h"
+#include "core/engine/run/parameters.h"
 #include "core/train/optimizer.h"
 #include "core/train/trainer.h"
 

@@ -2,7 +2,7 @@
 // Internal to the trainer: brings Torch in.
 #pragma once
 
-#include "core/engine/differentiable.h"
+#include "core/engine/training/differentiable.h"
 #include "core/train/trainer.h"
 
 #include <ATen/core/Tensor.h>

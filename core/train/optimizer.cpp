@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/optimizer.h"
 
-#include "core/engine/parameters_torch.h"
+#include "core/engine/run/parameters_torch.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>

@@ -2,8 +2,8 @@
 // Internal to the trainer: brings Torch in.
 #pragma once
 
-#include "core/engine/parameters.h"
-#include "core/engine/safetensors.h"
+#include "core/engine/graph/safetensors.h"
+#include "core/engine/run/parameters.h"
 
 #include <ATen/core/Tensor.h>
 

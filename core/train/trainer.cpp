@@ -3,7 +3,7 @@
 
 #include "core/base/file.h"
 #include "core/base/log.h"
-#include "core/engine/parameters_torch.h"
+#include "core/engine/run/parameters_torch.h"
 #include "core/infer/weights_hash.h"
 #include "core/train/batch_runner.h"
 #include "core/train/checkpoint.h"

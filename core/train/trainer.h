@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/progress.h"
-#include "core/engine/devices.h"
+#include "core/engine/plan/devices.h"
 #include "core/infer/model_source.h"
 #include "core/train/dataset.h"
 

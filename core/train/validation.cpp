@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/validation.h"
 
-#include "core/engine/planner.h"
+#include "core/engine/plan/planner.h"
 #include "core/infer/run_network.h"
 #include "core/metrics/metrics.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/parameters.h"
+#include "core/engine/run/parameters.h"
 #include "core/train/process_group.h"
 #include "core/train/trainer.h"
 #include "core/train/training_case.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/base/result.h"
-#include "core/engine/graph.h"
-#include "core/engine/safetensors.h"
+#include "core/engine/graph/graph.h"
+#include "core/engine/graph/safetensors.h"
 
 #include <filesystem>
 #include <string>

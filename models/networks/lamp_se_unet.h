@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/graph.h"
+#include "core/engine/graph/graph.h"
 
 #include <cstdint>
 

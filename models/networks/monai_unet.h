@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/result.h"
-#include "core/engine/graph.h"
+#include "core/engine/graph/graph.h"
 
 #include <cstdint>
 #include <vector>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/result.h"
-#include "core/engine/ops.h"
+#include "core/engine/graph/ops.h"
 
 #include <cstdint>
 #include <map>

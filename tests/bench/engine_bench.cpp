@@ -12,7 +12,7 @@
 //     CASE is fp32, bf16, fp16 or window: runs once for every line on standard
 //     input and answers with a line of JSON, for peers.py to take turns with.
 #include "core/base/json.h"
-#include "core/engine/trial.h"
+#include "core/engine/run/trial.h"
 #include "models/networks/networks.h"
 
 #include <algorithm>

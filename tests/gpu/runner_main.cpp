@@ -2,10 +2,10 @@
 // Networks on CUDA devices under every kind of plan, against the processor. Two
 // devices of a plan are two workers of one GPU where there is but one. Exit
 // status: 0 all figures good, 1 not, 77 there is no GPU.
-#include "core/engine/executor.h"
-#include "core/engine/parameters_torch.h"
-#include "core/engine/planner.h"
-#include "core/engine/schedule.h"
+#include "core/engine/plan/planner.h"
+#include "core/engine/plan/schedule.h"
+#include "core/engine/run/executor.h"
+#include "core/engine/run/parameters_torch.h"
 #include "models/networks/networks.h"
 #include "tests/gpu/check.h"
 #include "tests/gpu/runner_check.h"

@@ -2,8 +2,8 @@
 // Every builder against the original network: same random weights, same output.
 // The originals' outputs are stored (tests/data/networks, written by
 // reference_networks.py) and, where their Python packages are, made anew.
-#include "core/engine/differentiable.h"
-#include "core/engine/parameters_torch.h"
+#include "core/engine/run/parameters_torch.h"
+#include "core/engine/training/differentiable.h"
 #include "models/networks/networks.h"
 #include "tests/core/engine/engine_support.h"
 #include "tests/support/test_data.h"

@@ -3,7 +3,7 @@
 
 #include "core/base/file.h"
 #include "core/base/log.h"
-#include "core/engine/parameters.h"
+#include "core/engine/run/parameters.h"
 #include "core/infer/weights_hash.h"
 #include "tests/core/infer/fake_models.h"
 #include "tests/support/test_data.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/devices.h"
+#include "core/engine/plan/devices.h"
 
 #include <QWidget>
 

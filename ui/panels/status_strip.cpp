@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/panels/status_strip.h"
 
-#include "core/engine/devices.h"
+#include "core/engine/plan/devices.h"
 #include "ui/session/session.h"
 #include "ui/style/style.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/executor.h"
-#include "core/engine/planner.h"
-#include "core/engine/schedule.h"
+#include "core/engine/plan/planner.h"
+#include "core/engine/plan/schedule.h"
+#include "core/engine/run/executor.h"
 
 #include <gtest/gtest.h>
 

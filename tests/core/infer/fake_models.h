@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/parameters.h"
+#include "core/engine/run/parameters.h"
 #include "core/infer/model_source.h"
 #include "core/infer/weights_hash.h"
 #include "models/networks/networks.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/infer/segmenter.h"
 
-#include "core/engine/plan.h"
+#include "core/engine/plan/plan.h"
 #include "core/volume/phantom.h"
 #include "tests/core/infer/fake_models.h"
 #include "tests/support/test_data.h"

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/process_group.h"
 
-#include "core/engine/parameters_torch.h"
-#include "core/engine/planner.h"
-#include "core/engine/training_step.h"
-#include "tests/core/engine/training_support.h"
+#include "core/engine/plan/planner.h"
+#include "core/engine/run/parameters_torch.h"
+#include "core/engine/training/training_step.h"
+#include "tests/core/engine/training/training_support.h"
 #include "tests/core/train/processes.h"
 #include "tests/support/test_data.h"
 

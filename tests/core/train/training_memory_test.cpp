@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a training plan predicts against what the ledger of each stage measures.
-#include "core/engine/planner.h"
-#include "core/engine/predict_training.h"
-#include "core/engine/training_step.h"
+#include "core/engine/plan/planner.h"
+#include "core/engine/plan/predict_training.h"
+#include "core/engine/training/training_step.h"
 #include "core/train/loss.h"
-#include "tests/core/engine/training_support.h"
+#include "tests/core/engine/training/training_support.h"
 
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/ledger.h"
+#include "core/engine/run/ledger.h"
 
 #include <string>
 

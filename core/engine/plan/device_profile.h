@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/base/json.h"
+#include "core/engine/plan/costs.h"
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+// How fast a kind of device is, and how much it holds: read from resources/devices
+// for devices that are not there, from the person's cache folder for a processor
+// that the profiler has timed, assumed for one that it has not.
+namespace argand::engine {
+
+struct Link {
+  double bytesPerSecond = 0.0;
+  double latencySeconds = 0.0;
+  bool operator==(const Link&) const = default;
+};
+
+// FLOP/s of convolutions by channels, in rising order; between two by the logarithm
+// of the channels, beyond the ends the value at the end.
+using ThroughputCurve = std::vector<std::pair<double, double>>;
+
+struct DeviceProfile {
+  std::string name;    // of the file: "h100-nvlink"
+  std::string title;   // "NVIDIA H100 SXM, 80 GB, NVLink"
+  std::string source;  // where the figures come from, in words
+  // A GPU computes while it reads and writes; a core does one after the other.
+  bool gpu = false;
+  int threads = 1;  // that the throughputs and bandwidths are of; a GPU counts as one
+  std::int64_t memoryBytes = 0;
+  std::int64_t reservedBytes = 0;  // of it, not for us
+  double memoryBytesPerSecond = 0.0;
+  double launchSeconds = 0.0;  // per chunk of a step
+  std::map<DType, ThroughputCurve> convolution;
+  std::map<DType, ThroughputCurve> transposed;  // empty: as `convolution`
+  Link link;                                    // to another device of the kind
+  Link hostLink;
+
+  [[nodiscard]] double flopsPerSecond(DType dtype, double channels, bool isTransposed) const;
+
+  [[nodiscard]] static Result<DeviceProfile> fromJson(const Json& json, const std::string& what);
+  [[nodiscard]] Json toJson() const;
+
+  bool operator==(const DeviceProfile&) const = default;
+};
+
+// Where the descriptions lie: ARGAND_DEVICES, else beside the installed program, else
+// the source tree.
+[[nodiscard]] std::filesystem::path deviceFolder();
+
+// "h100-nvlink" from `folder`; fails with Usage, naming those there are.
+[[nodiscard]] Result<DeviceProfile> readDeviceProfile(
+    const std::string& name, const std::filesystem::path& folder = deviceFolder());
+
+// One thread of a processor that nobody has timed.
+[[nodiscard]] DeviceProfile assumedProcessor();
+
+// The file that holds what the profiler found on this machine; it may not exist.
+[[nodiscard]] std::filesystem::path measuredProfilePath();
+
+// The name, in DeviceSpec::profile, of what that file holds.
+inline constexpr std::string_view kMeasuredProfile = "measured";
+
+// What the speed of `device` is taken from.
+[[nodiscard]] Result<DeviceProfile> profileOf(const DeviceSpec& device);
+
+}  // namespace argand::engine

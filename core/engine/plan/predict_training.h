@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/engine/graph/program.h"
+#include "core/engine/plan/plan.h"
+
+#include <vector>
+
+namespace argand::engine {
+
+// Bytes that training keeps for one trained number: the weight, its gradient
+// and AdamW's two moments.
+inline constexpr std::int64_t kCopiesPerWeight = 4;
+
+// What a training plan will need: every activation that the differentiable
+// forward keeps for backward, gradients, scratch, weights and the optimiser's
+// state, by replaying forward and backward operation by operation; times by
+// the assumed speeds, backward as twice forward. Fills the predictions of
+// `plan`. The loss is what segmentationLoss needs.
+void predictTraining(Plan& plan,
+                     const Graph& graph,
+                     const Program& program,
+                     const std::vector<Shape>& shapes);
+
+// Forward of one step on `device`'s rows by the assumed speed; all samples.
+[[nodiscard]] double stepSeconds(const Plan& plan,
+                                 const Graph& graph,
+                                 const Program& program,
+                                 const std::vector<Shape>& shapes,
+                                 std::size_t step,
+                                 std::size_t device);
+
+}  // namespace argand::engine

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/plan/step_bytes.h"
+
+#include <algorithm>
+
+namespace argand::engine {
+
+namespace {
+
+std::int64_t paddedTo16(std::int64_t channels) {
+  return (channels + 15) / 16 * 16;
+}
+
+// oneDNN works on blocks of 16 channels and keeps its own copy of the weights
+// of the convolution that is running.
+std::int64_t blockedWeightBytes(const Graph& graph, const Node& node, std::int64_t size) {
+  const std::int64_t in = graph.node(node.inputs[0]).channels;
+  if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
+    return paddedTo16(in) * paddedTo16(up->channels * up->kernel.voxels()) * size;
+  }
+  const ConvOp conv = convolutionOf(node.op);
+  return paddedTo16(in / conv.groups) * paddedTo16(conv.channels) * conv.kernel.voxels() * size;
+}
+
+// Rows of the chunk that a convolution is given, its padding along depth included.
+std::int64_t paddedReadRows(const Step& step,
+                            const Graph& graph,
+                            const RowRange& computed,
+                            std::int64_t depth) {
+  const RowRange rows = step.kind == Step::Kind::TransposedConv
+                            ? rowsRead(step, graph, computed, depth)
+                            : inputRows(convolutionOf(graph.node(step.node).op), computed);
+  return rows.count();
+}
+
+}  // namespace
+
+std::int64_t blockBytes(std::int64_t bytes) {
+  constexpr std::int64_t kLine = 64;
+  return bytes == 0 ? 0 : (bytes + kLine - 1) / kLine * kLine + kLine;
+}
+
+bool processorHasBFloat16() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
+bool runsDirectly(const Step& step, const Graph& graph, DType dtype) {
+  const Node& node = graph.node(step.node);
+  return dtype == DType::Float64 ||
+         (step.kind == Step::Kind::Conv && graph.node(node.inputs[0]).channels == 1);
+}
+
+DType computeType(const Step& step, const Graph& graph, DType dtype) {
+  if (dtype == DType::Float64) {
+    return dtype;
+  }
+  const bool convolves = step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv;
+  if (dtype != DType::BFloat16 || !convolves || runsDirectly(step, graph, dtype) ||
+      !processorHasBFloat16()) {
+    return DType::Float32;
+  }
+  const bool cheapScores = step.toConsumer && step.kind == Step::Kind::Conv &&
+                           convolutionOf(graph.node(step.node).op).kernel.voxels() == 1;
+  return cheapScores ? DType::Float32 : DType::BFloat16;
+}
+
+std::int64_t momentPieces(const Extent& size) {
+  return (size.h * size.w + kMomentVoxels - 1) / kMomentVoxels;
+}
+
+std::int64_t pieceBytes(const Shape& output, std::int64_t rows, DType dtype) {
+  return blockBytes(rows * output.size.h * output.size.w * output.channels * bytesOf(dtype));
+}
+
+std::int64_t momentBytes(const Step& step, const Shape& output, std::int64_t rows) {
+  return step.norms.empty() ? 0 : blockBytes(rows * output.channels * kStatisticsBytes);
+}
+
+std::int64_t scratchBytes(const Task& task,
+                          const Program& program,
+                          const Graph& graph,
+                          const std::vector<Shape>& shapes,
+                          DType dtype) {
+  const Step& step = program.step(task.step);
+  const Shape out = outputShape(step, graph, shapes);
+  const Shape in = readShape(step, graph, shapes);
+  const DType type = computeType(step, graph, dtype);
+  const std::int64_t size = bytesOf(type);
+  const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;  // of sums and scores
+  const std::int64_t outVoxels = out.size.h * out.size.w * out.channels;
+  const std::int64_t inPlane = in.size.h * in.size.w;
+  const std::int64_t kept = task.kept.count();
+  const bool direct = runsDirectly(step, graph, dtype);
+  std::int64_t bytes = 0;
+  if (!step.norms.empty()) {
+    bytes += blockBytes(kept * momentPieces(out.size) * out.channels * kStatisticsBytes);
+  }
+  // A buffer of its own where the result cannot be made in its place.
+  const bool buffered = step.toConsumer || bytesOf(dtype) != wide;
+  if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
+    const Node& node = graph.node(step.node);
+    const RowRange computed = computedRows(task, program, graph, dtype);
+    const std::int64_t read = paddedReadRows(step, graph, computed, in.size.d);
+    bytes += blockBytes(read * inPlane * in.channels * size);
+    if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
+      // Every tap's product of the chunk, before they are placed.
+      bytes += blockBytes(read * inPlane * up->channels * up->kernel.voxels() * size);
+      bytes += step.toConsumer ? blockBytes(kept * outVoxels * wide) : 0;
+    } else if (direct) {
+      bytes += buffered ? blockBytes(kept * outVoxels * wide) : 0;
+    } else {
+      bytes += blockBytes(computed.count() * outVoxels * size);
+      bytes += step.toConsumer && size != wide ? blockBytes(kept * outVoxels * wide) : 0;
+    }
+    if (!direct) {
+      bytes += blockBytes(blockedWeightBytes(graph, node, size)) + kOneDnnReserve;
+    }
+    return bytes;
+  }
+  bytes += buffered ? blockBytes(kept * outVoxels * wide) : 0;
+  if (step.kind == Step::Kind::Add) {
+    return bytes + blockBytes(kept * outVoxels * wide);
+  }
+  if (step.kind != Step::Kind::Store) {
+    const std::int64_t read = rowsRead(step, graph, task.kept, in.size.d).count();
+    bytes += blockBytes(read * inPlane * in.channels * wide);
+  }
+  return bytes;
+}
+
+std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtype) {
+  const Node& node = graph.node(step.node);
+  const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;
+  const std::int64_t size = bytesOf(computeType(step, graph, dtype));
+  std::int64_t bytes = 0;
+  for (const ReadList& reads : step.reads) {
+    for (const Part& part : reads) {
+      bytes += part.norm ? 2 * blockBytes(graph.node(*part.norm).channels * wide) : 0;
+      if (part.activation && part.activation->kind == Activation::Kind::PRelu) {
+        bytes += blockBytes(part.channels * wide);
+      }
+    }
+  }
+  if (step.kind != Step::Kind::Conv && step.kind != Step::Kind::TransposedConv) {
+    return bytes;
+  }
+  const bool direct = runsDirectly(step, graph, dtype);
+  const auto* up = std::get_if<TransposedConvOp>(&node.op);
+  for (const ParameterSpec& spec : graph.parametersOf(step.node)) {
+    std::int64_t elements = spec.elements();
+    if (direct && spec.role == ParameterRole::Weight) {
+      // Packed in whole vectors of outputs, groups filled up with zeros.
+      const std::int64_t taps = up != nullptr ? 1 : convolutionOf(node.op).kernel.voxels();
+      const std::int64_t outputs = node.channels * (up != nullptr ? up->kernel.voxels() : 1);
+      const std::int64_t lanes = 64 / size;
+      elements =
+          taps * graph.node(node.inputs[0]).channels * ((outputs + lanes - 1) / lanes * lanes);
+    }
+    // The bias of a transposed convolution is added to the products, in wide numbers.
+    const bool isBias = spec.role == ParameterRole::Bias;
+    bytes += blockBytes(elements * (isBias && (up != nullptr || direct) ? wide : size));
+  }
+  return bytes;
+}
+
+std::int64_t readBytes(const Step& step,
+                       const Graph& graph,
+                       const std::vector<Shape>& shapes,
+                       const RowRange& rows,
+                       DType dtype) {
+  if (rows.count() <= 0) {
+    return 0;
+  }
+  const Shape in = readShape(step, graph, shapes);
+  const std::int64_t read = rowsRead(step, graph, rows, in.size.d).count();
+  std::int64_t bytes = 0;
+  for (const ReadList& reads : step.reads) {
+    for (const Part& part : reads) {
+      if (part.source >= 0) {
+        bytes += read * in.size.h * in.size.w * part.channels * bytesOf(dtype);
+      }
+    }
+  }
+  return bytes;
+}
+
+}  // namespace argand::engine

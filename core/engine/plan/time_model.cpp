@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/plan/time_model.h"
+
+#include "core/engine/plan/step_bytes.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace argand::engine {
+
+namespace {
+
+StepWork workOf(const Step& step,
+                const Graph& graph,
+                const std::vector<Shape>& shapes,
+                DType dtype) {
+  const Shape out = outputShape(step, graph, shapes);
+  const Shape in = readShape(step, graph, shapes);
+  StepWork work;
+  work.depth = out.size.d;
+  work.readDepth = in.size.d;
+  work.grid = chunkRows(step, graph, shapes);
+  const auto size = static_cast<double>(bytesOf(dtype));
+  work.writtenPerRow = static_cast<double>(out.elements() / out.size.d) * size;
+  for (const ReadList& reads : step.reads) {
+    for (const Part& part : reads) {
+      work.readPerRow +=
+          static_cast<double>(in.samples * in.size.h * in.size.w * part.channels) * size;
+    }
+  }
+  work.transposed = step.kind == Step::Kind::TransposedConv;
+  if (step.kind == Step::Kind::Conv || work.transposed) {
+    work.flopsPerRow = static_cast<double>(costOf(graph, step.node, shapes, dtype).flops) /
+                       static_cast<double>(out.size.d);
+    const Node& node = graph.node(step.node);
+    work.channels =
+        static_cast<double>(std::min(graph.node(node.inputs[0]).channels, node.channels));
+    work.wholeChunks = !runsDirectly(step, graph, dtype);
+  }
+  return work;
+}
+
+}  // namespace
+
+Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
+                                    DType dtype,
+                                    const Graph& graph,
+                                    const Program& program,
+                                    const std::vector<Shape>& shapes) {
+  TimeModel model;
+  model.m_graph = &graph;
+  model.m_program = &program;
+  for (const Step& step : program.steps) {
+    model.m_work.push_back(workOf(step, graph, shapes, dtype));
+  }
+  for (const DeviceSpec& device : devices) {
+    Speeds speeds;
+    ARGAND_ASSIGN(speeds.profile, profileOf(device));
+    speeds.scale = static_cast<double>(device.threads) / speeds.profile.threads;
+    for (const StepWork& work : model.m_work) {
+      speeds.flopsPerSecond.push_back(
+          speeds.scale * speeds.profile.flopsPerSecond(dtype, work.channels, work.transposed));
+    }
+    model.m_devices.push_back(std::move(speeds));
+  }
+  std::vector<std::vector<double>> whole(devices.size());
+  double together = 0.0;
+  for (int d = 0; d < model.deviceCount(); ++d) {
+    double alone = 0.0;
+    for (StepId id = 0; id < static_cast<StepId>(model.m_work.size()); ++id) {
+      const StepWork& work = model.work(id);
+      // Rows are counted per step; what is computed twice and launched is left out.
+      const RowRange read = rowsRead(program.step(id), graph, {0, work.depth}, work.readDepth);
+      const auto rows = static_cast<double>(work.depth);
+      const Speeds& speeds = model.m_devices[static_cast<std::size_t>(d)];
+      const double flops =
+          rows * work.flopsPerRow / speeds.flopsPerSecond[static_cast<std::size_t>(id)];
+      const double bytes =
+          (rows * work.writtenPerRow + static_cast<double>(read.count()) * work.readPerRow) /
+          (speeds.scale * speeds.profile.memoryBytesPerSecond);
+      whole[static_cast<std::size_t>(d)].push_back(speeds.profile.gpu ? std::max(flops, bytes)
+                                                                      : flops + bytes);
+      alone += whole[static_cast<std::size_t>(d)].back();
+    }
+    model.m_alone.push_back(alone);
+    together += 1.0 / alone;
+  }
+  for (std::size_t id = 0; id < model.m_work.size(); ++id) {
+    double least = std::numeric_limits<double>::max();
+    for (std::size_t d = 0; d < devices.size(); ++d) {
+      least = std::min(least, whole[d][id] / (model.m_alone[d] * together));
+    }
+    model.m_bound += least;
+  }
+  return model;
+}
+
+RowRange TimeModel::computedRows(StepId step, const RowRange& rows) const {
+  const StepWork& w = work(step);
+  if (!w.wholeChunks || rows.count() <= 0) {
+    return rows;
+  }
+  return {chunkAt(rows.begin, w.grid, w.depth).begin, chunkAt(rows.end - 1, w.grid, w.depth).end};
+}
+
+double TimeModel::stepSeconds(int device, StepId step, const RowRange& rows) const {
+  if (rows.count() <= 0) {
+    return 0.0;
+  }
+  const StepWork& w = work(step);
+  const RowRange computed = computedRows(step, rows);
+  const RowRange read = rowsRead(m_program->step(step), *m_graph, computed, w.readDepth);
+  const Speeds& speeds = m_devices[static_cast<std::size_t>(device)];
+  const auto count = static_cast<double>(computed.count());
+  const double flops =
+      count * w.flopsPerRow / speeds.flopsPerSecond[static_cast<std::size_t>(step)];
+  const double bytes =
+      (count * w.writtenPerRow + static_cast<double>(read.count()) * w.readPerRow) /
+      (speeds.scale * speeds.profile.memoryBytesPerSecond);
+  const double launches =
+      static_cast<double>((computed.count() + w.grid - 1) / w.grid) * speeds.profile.launchSeconds;
+  // A GPU takes the next launch while it computes, so that only the first shows.
+  return speeds.profile.gpu ? std::max({flops, bytes, launches}) + speeds.profile.launchSeconds
+                            : flops + bytes + launches;
+}
+
+const Link& TimeModel::slower(int a, int b) const {
+  const Link& first = m_devices[static_cast<std::size_t>(a)].profile.link;
+  const Link& second = m_devices[static_cast<std::size_t>(b)].profile.link;
+  return first.bytesPerSecond < second.bytesPerSecond ? first : second;
+}
+
+double TimeModel::transferSeconds(int from, int to, double bytes) const {
+  return bytes / slower(from, to).bytesPerSecond;
+}
+
+double TimeModel::latencySeconds(int from, int to) const {
+  return slower(from, to).latencySeconds;
+}
+
+double TimeModel::hostSeconds(int device, double bytes) const {
+  const Link& link = m_devices[static_cast<std::size_t>(device)].profile.hostLink;
+  return bytes > 0.0 ? link.latencySeconds + bytes / link.bytesPerSecond : 0.0;
+}
+
+bool TimeModel::copiesBeside(int device) const {
+  return m_devices[static_cast<std::size_t>(device)].profile.gpu;
+}
+
+}  // namespace argand::engine

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/plan/training_plan.h"
+
+#include "core/base/assert.h"
+#include "core/engine/plan/budget.h"
+#include "core/engine/plan/predict_training.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <set>
+
+namespace argand::engine {
+
+namespace {
+
+// Every choice of where segments end: after each `group` steps, or (0) where
+// the sizes change, which is at strided and transposed convolutions.
+void markAll(Plan& plan,
+             const Program& program,
+             const std::vector<Shape>& shapes,
+             std::size_t group) {
+  int number = 0;
+  std::size_t inGroup = 0;
+  const Step* before = nullptr;
+  const StepPlan* beforePlan = nullptr;
+  for (const std::size_t n : stepsByNode(program)) {
+    const Step& step = program.steps[n];
+    const bool changes =
+        group > 0 ? inGroup >= group
+                  : before != nullptr && shapes[static_cast<std::size_t>(step.node)].size !=
+                                             shapes[static_cast<std::size_t>(before->node)].size;
+    // A global pool's two steps are one operation.
+    const bool ends = before == nullptr || plan.steps[n].stage != beforePlan->stage ||
+                      (changes && step.node != before->node);
+    if (ends) {
+      ++number;
+      inGroup = 0;
+    }
+    ++inGroup;
+    plan.steps[n].recomputed = number;
+    before = &step;
+    beforePlan = &plan.steps[n];
+  }
+}
+
+// Segments that may be kept after all, the costliest first.
+void keepWhatFits(Plan& plan,
+                  const Graph& graph,
+                  const Program& program,
+                  const std::vector<Shape>& shapes) {
+  std::vector<std::pair<std::int64_t, int>> costs;
+  for (std::size_t n = 0; n < plan.steps.size(); ++n) {
+    const auto number = static_cast<std::size_t>(plan.steps[n].recomputed);
+    costs.resize(std::max(costs.size(), number + 1), {0, 0});
+    costs[number].first -= costOf(graph, program.steps[n].node, shapes, plan.dtype).flops;
+    costs[number].second = plan.steps[n].recomputed;
+  }
+  std::sort(costs.begin(), costs.end());
+  for (const auto& [cost, number] : costs) {
+    if (number == 0) {
+      continue;
+    }
+    Plan kept = plan;
+    for (StepPlan& step : kept.steps) {
+      step.recomputed = step.recomputed == number ? 0 : step.recomputed;
+    }
+    predictTraining(kept, graph, program, shapes);
+    if (fitsBudgets(kept)) {
+      plan = std::move(kept);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::size_t> stepsByNode(const Program& program) {
+  std::vector<std::size_t> order(program.steps.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return program.steps[a].node < program.steps[b].node;
+  });
+  return order;
+}
+
+std::vector<TrainingSegment> trainingSegments(const Plan& plan,
+                                              const Graph& graph,
+                                              const Program& program) {
+  std::vector<TrainingSegment> segments;
+  const std::vector<std::size_t> order = stepsByNode(program);
+  int number = -1;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    const StepPlan& step = plan.steps[order[k]];
+    // Norms, activations and concats belong to the step in front of them.
+    const NodeId begin = k == 0 ? 1 : program.steps[order[k]].node;
+    const NodeId end = k + 1 == order.size() ? graph.size() : program.steps[order[k + 1]].node;
+    if (segments.empty() || step.stage != segments.back().stage || step.recomputed != number) {
+      segments.push_back({begin, begin, step.stage, step.recomputed > 0, {}, {}});
+      number = step.recomputed;
+    }
+    segments.back().end = std::max(begin, end);
+  }
+  for (TrainingSegment& segment : segments) {
+    std::set<NodeId> reads;
+    for (NodeId id = segment.begin; id < segment.end; ++id) {
+      for (const NodeId input : graph.node(id).inputs) {
+        if (input < segment.begin) {
+          reads.insert(input);
+        }
+      }
+    }
+    std::set<NodeId> writes;
+    for (NodeId id = segment.end; id < graph.size(); ++id) {
+      for (const NodeId input : graph.node(id).inputs) {
+        if (input >= segment.begin && input < segment.end) {
+          writes.insert(input);
+        }
+      }
+    }
+    if (segment.end == graph.size()) {
+      writes.insert(graph.output());
+    }
+    segment.reads.assign(reads.begin(), reads.end());
+    segment.writes.assign(writes.begin(), writes.end());
+  }
+  return segments;
+}
+
+Result<void> checkTraining(const Plan& plan, const Graph& graph, const Program& program) {
+  const auto refuse = [](std::string message) {
+    return fail(ErrorCode::InputRefused, std::move(message));
+  };
+  const bool plain = plan.microBatches == 1 &&
+                     std::all_of(plan.steps.begin(), plan.steps.end(), [](const StepPlan& step) {
+                       return step.recomputed == 0 && step.stage == 0;
+                     });
+  if (!plan.training) {
+    return plain ? Result<void>()
+                 : refuse(
+                       "Recomputed steps, stages and micro-batches are for training; this "
+                       "plan is for inference.");
+  }
+  if (plan.microBatches < 1 || plan.microBatches > plan.input.samples) {
+    return refuse(fmt::format("The plan divides a batch of {} into {} micro-batches.",
+                              plan.input.samples,
+                              plan.microBatches));
+  }
+  int stage = 0;
+  int number = 0;
+  std::set<int> finished;
+  NodeId before = -1;
+  std::vector<int> stageOf(plan.devices.size(), -1);
+  for (const std::size_t n : stepsByNode(program)) {
+    const StepPlan& step = plan.steps[n];
+    const std::string& name = graph.node(program.steps[n].node).name;
+    if (program.steps[n].node == before && (step.stage != stage || step.recomputed != number)) {
+      return refuse(
+          fmt::format("The plan separates the steps of '{}', which are one operation.", name));
+    }
+    before = program.steps[n].node;
+    if (step.stage != stage && step.stage != stage + 1) {
+      return refuse(fmt::format(
+          "'{}' is in stage {} of the plan, right behind stage {}.", name, step.stage, stage));
+    }
+    if (step.recomputed != number || step.stage != stage) {
+      finished.insert(number);
+      if (step.recomputed < 0 || (step.recomputed > 0 && finished.contains(step.recomputed))) {
+        return refuse(
+            fmt::format("The steps that the plan recomputes as {} are not neighbours in "
+                        "one stage; see '{}'.",
+                        step.recomputed,
+                        name));
+      }
+    }
+    stage = step.stage;
+    number = step.recomputed;
+    for (std::size_t m = 0; m < plan.devices.size(); ++m) {
+      if (step.rows(static_cast<int>(m)).count() == 0) {
+        continue;
+      }
+      if (stageOf[m] >= 0 && stageOf[m] != stage) {
+        return refuse(
+            fmt::format("{} works in stages {} and {} of the plan; every stage needs "
+                        "devices of its own.",
+                        plan.devices[m].device.name,
+                        stageOf[m],
+                        stage));
+      }
+      stageOf[m] = stage;
+    }
+  }
+  if (stage + 1 > plan.microBatches && stage > 0) {
+    return refuse(
+        fmt::format("A pipeline of {} stages needs at least as many micro-batches, the "
+                    "plan has {}.",
+                    stage + 1,
+                    plan.microBatches));
+  }
+  return {};
+}
+
+int stageCount(const Plan& plan) {
+  int last = 0;
+  for (const StepPlan& step : plan.steps) {
+    last = std::max(last, step.stage);
+  }
+  return last + 1;
+}
+
+std::vector<int> devicesOf(const Plan& plan, int stage) {
+  std::vector<int> devices;
+  for (int m = 0; m < static_cast<int>(plan.devices.size()); ++m) {
+    if (std::any_of(plan.steps.begin(), plan.steps.end(), [&](const StepPlan& step) {
+          return step.stage == stage && step.rows(m).count() > 0;
+        })) {
+      devices.push_back(m);
+    }
+  }
+  return devices;
+}
+
+std::int64_t microBatchSamples(const Plan& plan) {
+  return (plan.input.samples + plan.microBatches - 1) / plan.microBatches;
+}
+
+void recomputeToFit(Plan& plan,
+                    const Graph& graph,
+                    const Program& program,
+                    const std::vector<Shape>& shapes) {
+  predictTraining(plan, graph, program, shapes);
+  if (fitsBudgets(plan)) {
+    return;
+  }
+  Plan best = plan;
+  for (const std::size_t group : {0, 1, 2, 3, 4, 6, 8, 12}) {
+    Plan marked = plan;
+    markAll(marked, program, shapes, group);
+    predictTraining(marked, graph, program, shapes);
+    if (fitsBudgets(marked)) {
+      keepWhatFits(marked, graph, program, shapes);
+    }
+    const bool both = fitsBudgets(marked) && fitsBudgets(best);
+    if (both ? marked.makespanSeconds < best.makespanSeconds
+             : tightness(marked) < tightness(best)) {
+      best = std::move(marked);
+    }
+  }
+  plan = std::move(best);
+}
+
+bool cutIntoStages(Plan& plan,
+                   const Graph& graph,
+                   const Program& program,
+                   const std::vector<Shape>& shapes) {
+  const std::size_t devices = plan.devices.size();
+  const std::vector<std::size_t> order = stepsByNode(program);
+  if (devices < 2 || order.size() < devices || plan.microBatches < static_cast<int>(devices)) {
+    return false;
+  }
+  const auto place = [&](std::size_t n, std::size_t device) {
+    const std::int64_t depth = outputShape(program.steps[n], graph, shapes).size.d;
+    for (std::size_t m = 0; m <= devices; ++m) {
+      plan.steps[n].bounds[m] = m <= device ? 0 : depth;
+    }
+    plan.steps[n].stage = static_cast<int>(device);
+  };
+  // slowest[k]: the slowest stage of the best cut of the first k steps into the
+  // stages so far; from[d][k]: where the last of d + 1 stages begins then.
+  constexpr double kNever = std::numeric_limits<double>::infinity();
+  std::vector<double> slowest(order.size() + 1, kNever);
+  slowest[0] = 0.0;
+  std::vector<std::vector<std::size_t>> from(devices,
+                                             std::vector<std::size_t>(order.size() + 1, 0));
+  for (std::size_t d = 0; d < devices; ++d) {
+    std::vector<double> sums(order.size() + 1, 0.0);
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      place(order[k], d);
+      sums[k + 1] = sums[k] + stepSeconds(plan, graph, program, shapes, order[k], d);
+    }
+    std::vector<double> next(order.size() + 1, kNever);
+    for (std::size_t k = 1; k <= order.size(); ++k) {
+      for (std::size_t begin = 0; begin < k; ++begin) {
+        if (begin > 0 && program.steps[order[begin]].node == program.steps[order[begin - 1]].node) {
+          continue;  // one operation
+        }
+        const double stage = std::max(slowest[begin], sums[k] - sums[begin]);
+        if (stage < next[k]) {
+          next[k] = stage;
+          from[d][k] = begin;
+        }
+      }
+    }
+    slowest = std::move(next);
+  }
+  std::size_t end = order.size();
+  for (std::size_t d = devices; d-- > 0;) {
+    const std::size_t begin = from[d][end];
+    for (std::size_t k = begin; k < end; ++k) {
+      place(order[k], d);
+    }
+    end = begin;
+  }
+  ARGAND_ASSERT(end == 0);
+  return true;
+}
+
+}  // namespace argand::engine

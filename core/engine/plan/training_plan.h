@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/engine/graph/program.h"
+#include "core/engine/plan/plan.h"
+
+#include <vector>
+
+// What a plan says about training beyond where rows lie: which steps are
+// recomputed in backward, which pipeline stage has them, and into how many
+// micro-batches the batch is divided.
+namespace argand::engine {
+
+// Consecutive operations of one stage that backward treats alike.
+struct TrainingSegment {
+  NodeId begin = 0;
+  NodeId end = 0;
+  int stage = 0;
+  bool recomputed = false;
+  std::vector<NodeId> reads;   // earlier nodes that this segment reads
+  std::vector<NodeId> writes;  // its nodes that later segments read, or the scores
+};
+
+// All operations behind the input once, in order. `plan` is valid.
+[[nodiscard]] std::vector<TrainingSegment> trainingSegments(const Plan& plan,
+                                                            const Graph& graph,
+                                                            const Program& program);
+
+// Stages in order from 0, each with devices of its own; segments that are one
+// piece of one stage; micro-batches no more than samples, and no fewer than stages.
+[[nodiscard]] Result<void> checkTraining(const Plan& plan,
+                                         const Graph& graph,
+                                         const Program& program);
+
+[[nodiscard]] int stageCount(const Plan& plan);
+
+// Devices, by their place in the plan, that work in a stage.
+[[nodiscard]] std::vector<int> devicesOf(const Plan& plan, int stage);
+
+// Samples of the largest micro-batch.
+[[nodiscard]] std::int64_t microBatchSamples(const Plan& plan);
+
+// Steps of one stage, by the node that they compute.
+[[nodiscard]] std::vector<std::size_t> stepsByNode(const Program& program);
+
+// Recomputes as little as is needed for every device to stay within its budget
+// and fills the predictions. Where even the most does not fit, the plan is the
+// one that needs least.
+void recomputeToFit(Plan& plan,
+                    const Graph& graph,
+                    const Program& program,
+                    const std::vector<Shape>& shapes);
+
+// The steps on one stage per device of `plan`, cut where the slowest stage is
+// fastest; false where there are fewer steps or micro-batches than devices.
+[[nodiscard]] bool cutIntoStages(Plan& plan,
+                                 const Graph& graph,
+                                 const Program& program,
+                                 const std::vector<Shape>& shapes);
+
+}  // namespace argand::engine
