@@ -170,7 +170,10 @@ GroupBytes GroupMemory::walk(StepId first,
       if (!step.toConsumer) {
         hold({task.step, task.piece}, 1);
       }
-      peak = std::max(peak, live + scratchBytes(task, program, m_graph, m_shapes, plan.dtype));
+      peak = std::max(
+          peak,
+          live + scratchBytes(
+                     task, program, m_graph, m_shapes, plan.dtype, plan.devices[at(d)].device));
       for (const PieceRef& piece : task.drops) {
         hold(piece, -1);
       }
@@ -178,7 +181,8 @@ GroupBytes GroupMemory::walk(StepId first,
     std::int64_t weights = 0;
     for (StepId id = first; id <= last; ++id) {
       weights += schedule.takesPart(local(id), d)
-                     ? stepParameterBytes(m_program.step(id), m_graph, plan.dtype)
+                     ? stepParameterBytes(
+                           m_program.step(id), m_graph, plan.dtype, plan.devices[at(d)].device)
                      : 0;
     }
     bytes.weights.push_back(weights);

@@ -65,7 +65,13 @@ class Walk {
     if (!step.toConsumer) {
       hold({task.step, task.piece}, 1);
     }
-    peak(m_live + scratchBytes(task, m_program, m_graph, m_shapes, m_plan.dtype), task.step);
+    peak(m_live + scratchBytes(task,
+                               m_program,
+                               m_graph,
+                               m_shapes,
+                               m_plan.dtype,
+                               m_plan.devices[static_cast<std::size_t>(m_device)].device),
+         task.step);
     for (const PieceRef& piece : task.drops) {
       drop(piece);
     }
@@ -132,7 +138,8 @@ void predict(Plan& plan,
     device.peakStep.clear();
     for (StepId id = 0; id < static_cast<StepId>(program.steps.size()); ++id) {
       if (schedule.takesPart(id, index)) {
-        device.weightBytes += stepParameterBytes(program.step(id), graph, plan.dtype);
+        device.weightBytes +=
+            stepParameterBytes(program.step(id), graph, plan.dtype, device.device);
       }
     }
     Walk walk(plan, graph, program, shapes, schedule, index);

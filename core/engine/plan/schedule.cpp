@@ -20,12 +20,6 @@ RowRange hull(const RowRange& a, const RowRange& b) {
   return {std::min(a.begin, b.begin), std::max(a.end, b.end)};
 }
 
-// Convolutions that oneDNN runs; their rounding may depend on the rows beside.
-bool computedWhole(const Step& step, const Graph& graph, DType dtype) {
-  return (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) &&
-         !runsDirectly(step, graph, dtype);
-}
-
 template <typename Visit>
 void forEachSource(const Step& step, const Visit& visit) {
   for (const ReadList& reads : step.reads) {
@@ -84,7 +78,7 @@ class Builder {
   RowRange readsOf(StepId id, const RowRange& rows) const {
     const Step& step = m_program.step(id);
     RowRange computed = rows;
-    if (computedWhole(step, m_graph, m_plan.dtype)) {
+    if (roundsByChunk(step, m_graph, m_plan.dtype)) {
       computed = {wholeChunk(id, rows.begin).begin, wholeChunk(id, rows.end - 1).end};
     }
     return rowsRead(step, m_graph, computed, m_readDepth[index(id)]);
@@ -317,7 +311,7 @@ StepId groupStart(const Plan& plan, StepId id) {
 }
 
 RowRange computedRows(const Task& task, const Program& program, const Graph& graph, DType dtype) {
-  return computedWhole(program.step(task.step), graph, dtype) ? task.whole : task.kept;
+  return roundsByChunk(program.step(task.step), graph, dtype) ? task.whole : task.kept;
 }
 
 Schedule scheduleOf(const Plan& plan,

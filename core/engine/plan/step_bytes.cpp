@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/plan/step_bytes.h"
 
+#include "core/engine/plan/winograd.h"
+
 #include <algorithm>
 
 namespace argand::engine {
@@ -20,6 +22,12 @@ std::int64_t blockedWeightBytes(const Graph& graph, const Node& node, std::int64
   }
   const ConvOp conv = convolutionOf(node.op);
   return paddedTo16(in / conv.groups) * paddedTo16(conv.channels) * conv.kernel.voxels() * size;
+}
+
+bool runsDirectly(const Step& step, const Graph& graph, DType dtype) {
+  const Node& node = graph.node(step.node);
+  return dtype == DType::Float64 ||
+         (step.kind == Step::Kind::Conv && graph.node(node.inputs[0]).channels == 1);
 }
 
 // Rows of the chunk that a convolution is given, its padding along depth included.
@@ -48,10 +56,33 @@ bool processorHasBFloat16() {
 #endif
 }
 
-bool runsDirectly(const Step& step, const Graph& graph, DType dtype) {
-  const Node& node = graph.node(step.node);
-  return dtype == DType::Float64 ||
-         (step.kind == Step::Kind::Conv && graph.node(node.inputs[0]).channels == 1);
+bool processorHasLineVectors() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+         __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512dq") != 0;
+#else
+  return false;
+#endif
+}
+
+bool roundsByChunk(const Step& step, const Graph& graph, DType dtype) {
+  return (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) &&
+         !runsDirectly(step, graph, dtype);
+}
+
+ConvKernel convKernelOf(const Step& step,
+                        const Graph& graph,
+                        DType dtype,
+                        const DeviceSpec& device) {
+  if (runsDirectly(step, graph, dtype)) {
+    return ConvKernel::Direct;
+  }
+  const bool winograd = device.kind == DeviceKind::Cpu && processorHasLineVectors() &&
+                        step.kind == Step::Kind::Conv &&
+                        computeType(step, graph, dtype) == DType::Float32 &&
+                        suitsWinograd(convolutionOf(graph.node(step.node).op),
+                                      graph.node(graph.node(step.node).inputs[0]).channels);
+  return winograd ? ConvKernel::Winograd : ConvKernel::Library;
 }
 
 DType computeType(const Step& step, const Graph& graph, DType dtype) {
@@ -84,7 +115,8 @@ std::int64_t scratchBytes(const Task& task,
                           const Program& program,
                           const Graph& graph,
                           const std::vector<Shape>& shapes,
-                          DType dtype) {
+                          DType dtype,
+                          const DeviceSpec& device) {
   const Step& step = program.step(task.step);
   const Shape out = outputShape(step, graph, shapes);
   const Shape in = readShape(step, graph, shapes);
@@ -94,7 +126,6 @@ std::int64_t scratchBytes(const Task& task,
   const std::int64_t outVoxels = out.size.h * out.size.w * out.channels;
   const std::int64_t inPlane = in.size.h * in.size.w;
   const std::int64_t kept = task.kept.count();
-  const bool direct = runsDirectly(step, graph, dtype);
   std::int64_t bytes = 0;
   if (!step.norms.empty()) {
     bytes += blockBytes(kept * momentPieces(out.size) * out.channels * kStatisticsBytes);
@@ -103,20 +134,27 @@ std::int64_t scratchBytes(const Task& task,
   const bool buffered = step.toConsumer || bytesOf(dtype) != wide;
   if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
     const Node& node = graph.node(step.node);
-    const RowRange computed = computedRows(task, program, graph, dtype);
+    const ConvKernel kernel = convKernelOf(step, graph, dtype, device);
+    const RowRange computed =
+        kernel == ConvKernel::Winograd ? task.kept : computedRows(task, program, graph, dtype);
     const std::int64_t read = paddedReadRows(step, graph, computed, in.size.d);
     bytes += blockBytes(read * inPlane * in.channels * size);
     if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
       // Every tap's product of the chunk, before they are placed.
       bytes += blockBytes(read * inPlane * up->channels * up->kernel.voxels() * size);
       bytes += step.toConsumer ? blockBytes(kept * outVoxels * wide) : 0;
-    } else if (direct) {
+    } else if (kernel != ConvKernel::Library) {
       bytes += buffered ? blockBytes(kept * outVoxels * wide) : 0;
     } else {
       bytes += blockBytes(computed.count() * outVoxels * size);
       bytes += step.toConsumer && size != wide ? blockBytes(kept * outVoxels * wide) : 0;
     }
-    if (!direct) {
+    if (kernel == ConvKernel::Winograd) {
+      bytes += device.threads *
+               blockBytes(
+                   4 * winogradScratch(convolutionOf(node.op).kernel.d, in.channels, out.channels));
+    }
+    if (kernel == ConvKernel::Library) {
       bytes += blockBytes(blockedWeightBytes(graph, node, size)) + kOneDnnReserve;
     }
     return bytes;
@@ -132,7 +170,10 @@ std::int64_t scratchBytes(const Task& task,
   return bytes;
 }
 
-std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtype) {
+std::int64_t stepParameterBytes(const Step& step,
+                                const Graph& graph,
+                                DType dtype,
+                                const DeviceSpec& device) {
   const Node& node = graph.node(step.node);
   const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;
   const std::int64_t size = bytesOf(computeType(step, graph, dtype));
@@ -148,7 +189,8 @@ std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtyp
   if (step.kind != Step::Kind::Conv && step.kind != Step::Kind::TransposedConv) {
     return bytes;
   }
-  const bool direct = runsDirectly(step, graph, dtype);
+  const ConvKernel kernel = convKernelOf(step, graph, dtype, device);
+  const bool direct = kernel == ConvKernel::Direct;
   const auto* up = std::get_if<TransposedConvOp>(&node.op);
   for (const ParameterSpec& spec : graph.parametersOf(step.node)) {
     std::int64_t elements = spec.elements();
@@ -159,6 +201,10 @@ std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtyp
       const std::int64_t lanes = 64 / size;
       elements =
           taps * graph.node(node.inputs[0]).channels * ((outputs + lanes - 1) / lanes * lanes);
+    }
+    if (kernel == ConvKernel::Winograd && spec.role == ParameterRole::Weight) {
+      elements = winogradElements(
+          convolutionOf(node.op).kernel.d, graph.node(node.inputs[0]).channels, node.channels);
     }
     // The bias of a transposed convolution is added to the products, in wide numbers.
     const bool isBias = spec.role == ParameterRole::Bias;

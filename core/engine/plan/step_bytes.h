@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/engine/plan/costs.h"
+#include "core/engine/plan/devices.h"
 #include "core/engine/plan/schedule.h"
 
 #include <cstdint>
@@ -15,9 +16,22 @@ namespace argand::engine {
 // front that says whose it is.
 [[nodiscard]] std::int64_t blockBytes(std::int64_t bytes);
 
-// True for what the engine's own kernels compute: every fp64 convolution, and
-// those with one input channel, which oneDNN does at a tenth of its speed.
-[[nodiscard]] bool runsDirectly(const Step& step, const Graph& graph, DType dtype);
+// What computes a convolution or a transposed one.
+enum class ConvKernel {
+  Direct,    // our own: every fp64 one, and those with one input channel, which oneDNN does at
+             // a tenth of its speed
+  Winograd,  // our own, on processors with vectors of 512 bits
+  Library,   // oneDNN, cuDNN
+};
+
+[[nodiscard]] ConvKernel convKernelOf(const Step& step,
+                                      const Graph& graph,
+                                      DType dtype,
+                                      const DeviceSpec& device);
+
+// Whether its rounding may depend on the rows that are computed with them on some
+// device: then it is done in whole chunks everywhere.
+[[nodiscard]] bool roundsByChunk(const Step& step, const Graph& graph, DType dtype);
 
 // The type that a step computes in, whatever its activations are stored as:
 // bf16 only for convolutions, where the processor multiplies it, and not for the
@@ -26,6 +40,9 @@ namespace argand::engine {
 
 // True where the processor multiplies bf16 (AVX512-BF16 or AMX).
 [[nodiscard]] bool processorHasBFloat16();
+
+// True where a cache line is one vector (AVX-512).
+[[nodiscard]] bool processorHasLineVectors();
 
 // Statistics of a norm: mean and squared deviations per row and channel, each
 // joined from pieces of so many voxels.
@@ -51,11 +68,15 @@ inline constexpr std::int64_t kOneDnnReserve = 64 << 10;
                                         const Program& program,
                                         const Graph& graph,
                                         const std::vector<Shape>& shapes,
-                                        DType dtype);
+                                        DType dtype,
+                                        const DeviceSpec& device);
 
 // Bytes of a step's weights as its kernel wants them, and of the scales and
 // shifts of the norms that it reads through; for as long as the executor lives.
-[[nodiscard]] std::int64_t stepParameterBytes(const Step& step, const Graph& graph, DType dtype);
+[[nodiscard]] std::int64_t stepParameterBytes(const Step& step,
+                                              const Graph& graph,
+                                              DType dtype,
+                                              const DeviceSpec& device);
 
 // Bytes of stored tensors that the computation of `rows` reads, halo included,
 // wherever they lie.

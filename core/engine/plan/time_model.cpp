@@ -35,7 +35,7 @@ StepWork workOf(const Step& step,
     const Node& node = graph.node(step.node);
     work.channels =
         static_cast<double>(std::min(graph.node(node.inputs[0]).channels, node.channels));
-    work.wholeChunks = !runsDirectly(step, graph, dtype);
+    work.wholeChunks = roundsByChunk(step, graph, dtype);
   }
   return work;
 }

@@ -5,6 +5,7 @@
 #include "core/engine/plan/step_bytes.h"
 #include "core/engine/run/chunk_reader.h"
 #include "core/engine/run/kernels/kernels.h"
+#include "core/engine/run/kernels/winograd.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -64,6 +65,7 @@ class Runner final : public StepRunner {
   void drop(const PieceRef& piece);
 
   Result<void> convolveDirectly(Now& now);
+  Result<void> convolveByTiles(Now& now);
   template <typename C>
   Result<void> convolve(Now& now);
   template <typename C>
@@ -78,6 +80,14 @@ class Runner final : public StepRunner {
                    std::int64_t rows,
                    A* to);
   at::Tensor oneDnn(const Now& now, const ConvOp& conv, const at::Tensor& in, std::int64_t rows);
+
+  const DeviceSpec& spec() const {
+    return m_context.plan.devices[static_cast<std::size_t>(m_device)].device;
+  }
+
+  ConvKernel kernelOf(const Now& now) const {
+    return convKernelOf(now.step, m_context.graph, m_context.plan.dtype, spec());
+  }
 
   const StepWeights& weightsOf(const Now& now) const {
     return m_weights.steps[static_cast<std::size_t>(now.task.step)];
@@ -149,8 +159,13 @@ Result<void> Runner<S>::compute(Now& now) {
   const bool half = computeType(now.step, m_context.graph, m_context.plan.dtype) == DType::BFloat16;
   switch (now.step.kind) {
     case Step::Kind::Conv:
-      if (runsDirectly(now.step, m_context.graph, m_context.plan.dtype)) {
-        return convolveDirectly(now);
+      switch (kernelOf(now)) {
+        case ConvKernel::Direct:
+          return convolveDirectly(now);
+        case ConvKernel::Winograd:
+          return convolveByTiles(now);
+        case ConvKernel::Library:
+          break;
       }
       if constexpr (std::is_same_v<S, kernels::BFloat16>) {
         return half ? convolve<S>(now) : convolve<A>(now);
@@ -357,6 +372,45 @@ Result<void> Runner<S>::convolveDirectly(Now& now) {
   return finishTask(now, static_cast<const A*>(to));
 }
 
+// By Winograd's algorithm, whose rounding does not depend on the rows beside either.
+template <typename S>
+Result<void> Runner<S>::convolveByTiles(Now& now) {
+  if constexpr (std::is_same_v<A, double>) {
+    ARGAND_ASSERT(false);  // runs directly
+    return {};
+  } else {
+    const ConvOp conv = convolutionOf(now.node.op);
+    const RowRange read = inputRows(conv, now.task.kept);
+    const at::Tensor in = at::empty(
+        {read.count() * now.in.size.h * now.in.size.w * now.in.channels}, scalarType<A>());
+    ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, read, dataOf<A>(in)));
+    A* const to = target(now);
+    kernels::WinogradConv op;
+    op.depthTaps = conv.kernel.d;
+    op.inChannels = now.in.channels;
+    op.outChannels = now.out.channels;
+    op.paddingH = conv.padding.h;
+    op.paddingW = conv.padding.w;
+    op.inSize = now.in.size;
+    op.outSize = now.out.size;
+    op.packed = dataOf<A>(weightsOf(now).weight);
+    op.bias = dataOf<A>(weightsOf(now).bias);
+    std::vector<at::Tensor> scratch;
+    for (int thread = 0; thread < spec().threads; ++thread) {
+      scratch.push_back(at::empty({winogradScratch(op.depthTaps, op.inChannels, op.outChannels)},
+                                  scalarType<A>()));
+    }
+    at::parallel_for(0, kernels::winogradBands(op), 1, [&](std::int64_t begin, std::int64_t end) {
+      const auto thread = static_cast<std::size_t>(at::get_thread_num());
+      for (std::int64_t band = begin; band < end; ++band) {
+        kernels::winogradBand(
+            op, dataOf<A>(in), now.task.kept.count(), band, dataOf<A>(scratch[thread]), to);
+      }
+    });
+    return finishTask(now, static_cast<const A*>(to));
+  }
+}
+
 template <typename S>
 template <typename C>
 Result<void> Runner<S>::convolve(Now& now) {
@@ -382,7 +436,7 @@ template <typename S>
 template <typename C>
 Result<void> Runner<S>::transpose(Now& now) {
   const auto& up = std::get<TransposedConvOp>(now.node.op);
-  const bool direct = runsDirectly(now.step, m_context.graph, m_context.plan.dtype);
+  const bool direct = kernelOf(now) == ConvKernel::Direct;
   const RowRange read =
       rowsRead(now.step, m_context.graph, direct ? now.task.kept : now.task.whole, now.in.size.d);
   const Extent& size = now.in.size;

@@ -43,7 +43,8 @@ struct DeviceWeights {
                                        const Schedule& schedule,
                                        DType dtype,
                                        const Parameters& parameters,
-                                       int device);
+                                       int device,
+                                       const DeviceSpec& spec);
 
 // What all workers of one run share.
 struct RunContext {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/plan/step_bytes.h"
 #include "core/engine/run/kernels/kernels.h"
+#include "core/engine/run/kernels/winograd.h"
 #include "core/engine/run/parameters_torch.h"
 #include "core/engine/run/step_runner.h"
 
@@ -39,6 +40,17 @@ at::Tensor packed(const at::Tensor& weight, const ConvOp& conv, std::int64_t in,
                                  : packedAs<float>(weight, conv, in);
 }
 
+at::Tensor winogradWeights(const at::Tensor& weight, const ConvOp& conv, std::int64_t in) {
+  const at::Tensor plain = weight.to(at::kFloat).contiguous();
+  at::Tensor to = at::empty({winogradElements(conv.kernel.d, in, conv.channels)}, at::kFloat);
+  kernels::packWinograd(plain.const_data_ptr<float>(),
+                        conv.kernel.d,
+                        in,
+                        conv.channels,
+                        to.mutable_data_ptr<float>());
+  return to;
+}
+
 // A transposed convolution is a 1x1x1 one to every tap of every output channel.
 StepWeights transposedWeights(const TransposedConvOp& up,
                               const at::Tensor& weight,
@@ -74,7 +86,8 @@ DeviceWeights weightsFor(const Graph& graph,
                          const Schedule& schedule,
                          DType dtype,
                          const Parameters& parameters,
-                         int device) {
+                         int device,
+                         const DeviceSpec& spec) {
   const Parameters::Tensors& tensors = parameters.tensors();
   const at::ScalarType wide = dtype == DType::Float64 ? at::kDouble : at::kFloat;
   DeviceWeights weights;
@@ -86,7 +99,8 @@ DeviceWeights weightsFor(const Graph& graph,
     }
     const Node& node = graph.node(step.node);
     const at::Tensor weight = tensors.get(node.name + ".weight");
-    const bool direct = runsDirectly(step, graph, dtype);
+    const ConvKernel kernel = convKernelOf(step, graph, dtype, spec);
+    const bool direct = kernel == ConvKernel::Direct;
     const DType type = computeType(step, graph, dtype);
     if (step.kind == Step::Kind::Conv) {
       const ConvOp conv = convolutionOf(node.op);
@@ -94,8 +108,12 @@ DeviceWeights weightsFor(const Graph& graph,
       // A linear layer's weight becomes that of a convolution of one voxel.
       const at::Tensor shaped = weight.detach().reshape(
           {conv.channels, in / conv.groups, conv.kernel.d, conv.kernel.h, conv.kernel.w});
-      to.weight = direct ? packed(shaped, conv, in, type)
-                         : shaped.to(typeOf(type), false, true, at::MemoryFormat::ChannelsLast3d);
+      if (kernel == ConvKernel::Winograd) {
+        to.weight = winogradWeights(shaped, conv, in);
+      } else {
+        to.weight = direct ? packed(shaped, conv, in, type)
+                           : shaped.to(typeOf(type), false, true, at::MemoryFormat::ChannelsLast3d);
+      }
       to.bias = copied(tensors.get(node.name + ".bias"), direct ? wide : typeOf(type));
     } else if (step.kind == Step::Kind::TransposedConv) {
       to = transposedWeights(std::get<TransposedConvOp>(node.op), weight, direct, type);

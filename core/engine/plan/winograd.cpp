@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/engine/plan/winograd.h"
+
+#include <algorithm>
+
+namespace argand::engine {
+
+namespace {
+
+constexpr std::int64_t kFrequencies = 16;
+constexpr std::int64_t kLanes = 16;
+
+}  // namespace
+
+bool suitsWinograd(const ConvOp& conv, std::int64_t inChannels) {
+  constexpr std::int64_t kMostWeights = 128 * 128;
+  return conv.kernel.h == 3 && conv.kernel.w == 3 && conv.kernel.d <= 3 &&
+         conv.stride == Extent{1, 1, 1} && conv.dilation == Extent{1, 1, 1} && conv.groups == 1 &&
+         inChannels % kLanes == 0 && conv.channels % kLanes == 0 &&
+         inChannels * conv.channels <= kMostWeights;
+}
+
+std::int64_t winogradElements(std::int64_t depthTaps,
+                              std::int64_t inChannels,
+                              std::int64_t outChannels) {
+  return kFrequencies * depthTaps * inChannels * outChannels;
+}
+
+std::int64_t winogradTiles(std::int64_t depthTaps, std::int64_t inChannels) {
+  constexpr std::int64_t kFloats = std::int64_t{96} << 10;
+  const std::int64_t fitting = kFloats / (kFrequencies * depthTaps * inChannels);
+  return std::clamp<std::int64_t>(fitting / 16 * 16, 16, 64);
+}
+
+std::int64_t winogradStride(std::int64_t tiles, std::int64_t channels) {
+  return tiles * channels + kLanes;
+}
+
+std::int64_t winogradScratch(std::int64_t depthTaps,
+                             std::int64_t inChannels,
+                             std::int64_t outChannels) {
+  const std::int64_t tiles = winogradTiles(depthTaps, inChannels);
+  return kFrequencies *
+         (depthTaps * winogradStride(tiles, inChannels) + winogradStride(tiles, outChannels));
+}
+
+}  // namespace argand::engine

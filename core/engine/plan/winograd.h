@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "core/engine/graph/graph.h"
+
+#include <cstdint>
+
+// What a Winograd convolution (core/engine/run/kernels/winograd.h) takes: F(2x2, 3x3)
+// along height and width, 16 products for each tile of 2x2 outputs.
+namespace argand::engine {
+
+// Whether the kernel does this convolution: k x 3 x 3 of stride 1, whole vectors of
+// channels, and not so many that the transformed weights fall out of the caches.
+[[nodiscard]] bool suitsWinograd(const ConvOp& conv, std::int64_t inChannels);
+
+// Floats of the transformed weights.
+[[nodiscard]] std::int64_t winogradElements(std::int64_t depthTaps,
+                                            std::int64_t inChannels,
+                                            std::int64_t outChannels);
+
+// Tiles that are computed together: as many as keep the transformed inputs of all
+// depth taps in the second cache, and not so many that a plane has too few bands of
+// them for the threads.
+[[nodiscard]] std::int64_t winogradTiles(std::int64_t depthTaps, std::int64_t inChannels);
+
+// Floats between two frequencies of `tiles` tiles: a line more than is used, so that
+// the frequencies do not meet in one set of the cache.
+[[nodiscard]] std::int64_t winogradStride(std::int64_t tiles, std::int64_t channels);
+
+// Floats that one thread needs while it computes.
+[[nodiscard]] std::int64_t winogradScratch(std::int64_t depthTaps,
+                                           std::int64_t inChannels,
+                                           std::int64_t outChannels);
+
+}  // namespace argand::engine
