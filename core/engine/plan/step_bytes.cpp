@@ -56,6 +56,14 @@ bool processorHasBFloat16() {
 #endif
 }
 
+bool processorMultipliesMatrices() {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("amx-bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 bool processorHasLineVectors() {
 #if defined(__x86_64__)
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
@@ -77,21 +85,23 @@ ConvKernel convKernelOf(const Step& step,
   if (runsDirectly(step, graph, dtype)) {
     return ConvKernel::Direct;
   }
-  const bool winograd = device.kind == DeviceKind::Cpu && processorHasLineVectors() &&
-                        step.kind == Step::Kind::Conv &&
-                        computeType(step, graph, dtype) == DType::Float32 &&
+  // Products in fp32, and so few of them that products in bf16 are no faster, but for
+  // those of whole matrices.
+  const bool winograd = device.kind == DeviceKind::Cpu && step.kind == Step::Kind::Conv &&
+                        processorHasLineVectors() &&
+                        !(dtype == DType::BFloat16 && processorMultipliesMatrices()) &&
                         suitsWinograd(convolutionOf(graph.node(step.node).op),
                                       graph.node(graph.node(step.node).inputs[0]).channels);
   return winograd ? ConvKernel::Winograd : ConvKernel::Library;
 }
 
-DType computeType(const Step& step, const Graph& graph, DType dtype) {
+DType computeType(const Step& step, const Graph& graph, DType dtype, const DeviceSpec& device) {
   if (dtype == DType::Float64) {
     return dtype;
   }
   const bool convolves = step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv;
-  if (dtype != DType::BFloat16 || !convolves || runsDirectly(step, graph, dtype) ||
-      !processorHasBFloat16()) {
+  if (dtype != DType::BFloat16 || !convolves || !processorHasBFloat16() ||
+      convKernelOf(step, graph, dtype, device) != ConvKernel::Library) {
     return DType::Float32;
   }
   const bool cheapScores = step.toConsumer && step.kind == Step::Kind::Conv &&
@@ -120,7 +130,7 @@ std::int64_t scratchBytes(const Task& task,
   const Step& step = program.step(task.step);
   const Shape out = outputShape(step, graph, shapes);
   const Shape in = readShape(step, graph, shapes);
-  const DType type = computeType(step, graph, dtype);
+  const DType type = computeType(step, graph, dtype, device);
   const std::int64_t size = bytesOf(type);
   const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;  // of sums and scores
   const std::int64_t outVoxels = out.size.h * out.size.w * out.channels;
@@ -176,7 +186,7 @@ std::int64_t stepParameterBytes(const Step& step,
                                 const DeviceSpec& device) {
   const Node& node = graph.node(step.node);
   const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;
-  const std::int64_t size = bytesOf(computeType(step, graph, dtype));
+  const std::int64_t size = bytesOf(computeType(step, graph, dtype, device));
   std::int64_t bytes = 0;
   for (const ReadList& reads : step.reads) {
     for (const Part& part : reads) {

@@ -34,12 +34,18 @@ enum class ConvKernel {
 [[nodiscard]] bool roundsByChunk(const Step& step, const Graph& graph, DType dtype);
 
 // The type that a step computes in, whatever its activations are stored as:
-// bf16 only for convolutions, where the processor multiplies it, and not for the
-// scores that labels are chosen by.
-[[nodiscard]] DType computeType(const Step& step, const Graph& graph, DType dtype);
+// bf16 only for convolutions of the library, where the processor multiplies it, and
+// not for the scores that labels are chosen by.
+[[nodiscard]] DType computeType(const Step& step,
+                                const Graph& graph,
+                                DType dtype,
+                                const DeviceSpec& device);
 
 // True where the processor multiplies bf16 (AVX512-BF16 or AMX).
 [[nodiscard]] bool processorHasBFloat16();
+
+// True where it multiplies whole matrices of it (AMX).
+[[nodiscard]] bool processorMultipliesMatrices();
 
 // True where a cache line is one vector (AVX-512).
 [[nodiscard]] bool processorHasLineVectors();

@@ -7,7 +7,7 @@ namespace argand::engine {
 
 namespace {
 
-constexpr std::int64_t kFrequencies = 16;
+constexpr std::int64_t kFrequencies = 36;
 constexpr std::int64_t kLanes = 16;
 
 }  // namespace
@@ -27,7 +27,7 @@ std::int64_t winogradElements(std::int64_t depthTaps,
 }
 
 std::int64_t winogradTiles(std::int64_t depthTaps, std::int64_t inChannels) {
-  constexpr std::int64_t kFloats = std::int64_t{96} << 10;
+  constexpr std::int64_t kFloats = std::int64_t{112} << 10;
   const std::int64_t fitting = kFloats / (kFrequencies * depthTaps * inChannels);
   return std::clamp<std::int64_t>(fitting / 16 * 16, 16, 64);
 }

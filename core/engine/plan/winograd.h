@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-// What a Winograd convolution (core/engine/run/kernels/winograd.h) takes: F(2x2, 3x3)
-// along height and width, 16 products for each tile of 2x2 outputs.
+// What a Winograd convolution (core/engine/run/kernels/winograd.h) takes: F(4x4, 3x3)
+// along height and width, 36 products for each tile of 4x4 outputs.
 namespace argand::engine {
 
 // Whether the kernel does this convolution: k x 3 x 3 of stride 1, whole vectors of

@@ -156,7 +156,8 @@ Result<void> Runner<S>::run(const StepGroup& group, const Task& task) {
 
 template <typename S>
 Result<void> Runner<S>::compute(Now& now) {
-  const bool half = computeType(now.step, m_context.graph, m_context.plan.dtype) == DType::BFloat16;
+  const bool half =
+      computeType(now.step, m_context.graph, m_context.plan.dtype, spec()) == DType::BFloat16;
   switch (now.step.kind) {
     case Step::Kind::Conv:
       switch (kernelOf(now)) {

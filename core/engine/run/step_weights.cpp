@@ -101,7 +101,7 @@ DeviceWeights weightsFor(const Graph& graph,
     const at::Tensor weight = tensors.get(node.name + ".weight");
     const ConvKernel kernel = convKernelOf(step, graph, dtype, spec);
     const bool direct = kernel == ConvKernel::Direct;
-    const DType type = computeType(step, graph, dtype);
+    const DType type = computeType(step, graph, dtype, spec);
     if (step.kind == Step::Kind::Conv) {
       const ConvOp conv = convolutionOf(node.op);
       const std::int64_t in = graph.node(node.inputs[0]).channels;

@@ -10,8 +10,9 @@ namespace argand::engine::kernels {
 namespace {
 
 // `kTile` neighbouring outputs of one line, one vector of output channels.
-// Inside, no tap falls off the line's ends.
-template <typename T, int kTile, bool kInside>
+// Inside, no tap falls off the line's ends; adjacent, each reads the value behind
+// that of the output before.
+template <typename T, int kTile, bool kInside, bool kAdjacent>
 ARGAND_INLINE void directTile(const DirectConv<T>& op,
                               const T* from,
                               std::int64_t row,
@@ -24,7 +25,8 @@ ARGAND_INLINE void directTile(const DirectConv<T>& op,
   constexpr std::int64_t kLanes = Lanes<T>::kCount;
   const ConvOp& conv = *op.conv;
   const std::int64_t blocks = (conv.channels + kLanes - 1) / kLanes;
-  const std::int64_t step = conv.stride.w * op.inChannels;
+  const std::int64_t inChannels = kAdjacent ? 1 : op.inChannels;
+  const std::int64_t step = kAdjacent ? 1 : conv.stride.w * inChannels;
   Vector sums[kTile] = {};
   if (op.bias != nullptr) {
     for (std::int64_t n = 0; n < std::min(kLanes, conv.channels - block * kLanes); ++n) {
@@ -40,16 +42,16 @@ ARGAND_INLINE void directTile(const DirectConv<T>& op,
       if (ih < 0 || ih >= op.inSize.h) {
         continue;
       }
-      const T* line = from + (d * op.inSize.h + ih) * op.inSize.w * op.inChannels;
+      const T* line = from + (d * op.inSize.h + ih) * op.inSize.w * inChannels;
       for (std::int64_t kw = 0; kw < conv.kernel.w; ++kw) {
         const std::int64_t iw = w * conv.stride.w - conv.padding.w + kw * conv.dilation.w;
         const std::int64_t tap = (kd * conv.kernel.h + kh) * conv.kernel.w + kw;
-        const T* weights = packed + (tap * op.inChannels * blocks + block) * kLanes;
-        const T* x = line + iw * op.inChannels;
+        const T* weights = packed + (tap * inChannels * blocks + block) * kLanes;
+        const T* x = line + iw * inChannels;
         if (!kInside && (iw < 0 || iw >= op.inSize.w)) {
           continue;
         }
-        for (std::int64_t c = 0; c < op.inChannels; ++c, weights += blocks * kLanes) {
+        for (std::int64_t c = 0; c < inChannels; ++c, weights += blocks * kLanes) {
           Vector weight;
           std::memcpy(&weight, weights, sizeof weight);
           for (int t = 0; t < kTile; ++t) {
@@ -67,10 +69,10 @@ ARGAND_INLINE void directTile(const DirectConv<T>& op,
   }
 }
 
-template <typename T>
-ARGAND_INLINE void directLineAny(
+template <typename T, bool kAdjacent>
+ARGAND_INLINE void directLineOf(
     const DirectConv<T>& op, const T* from, std::int64_t row, std::int64_t h, T* to) {
-  constexpr int kTile = 8;
+  constexpr int kTile = 16;
   constexpr std::int64_t kLanes = Lanes<T>::kCount;
   const ConvOp& conv = *op.conv;
   const std::int64_t blocks = (conv.channels + kLanes - 1) / kLanes;
@@ -81,13 +83,23 @@ ARGAND_INLINE void directLineAny(
   for (std::int64_t block = 0; block < blocks; ++block) {
     for (std::int64_t w = 0; w < op.outWidth;) {
       if (w >= firstInside && w + kTile <= std::min(endInside, op.outWidth)) {
-        directTile<T, kTile, true>(op, from, row, h, w, op.packed, block, to);
+        directTile<T, kTile, true, kAdjacent>(op, from, row, h, w, op.packed, block, to);
         w += kTile;
       } else {
-        directTile<T, 1, false>(op, from, row, h, w, op.packed, block, to);
+        directTile<T, 1, false, kAdjacent>(op, from, row, h, w, op.packed, block, to);
         ++w;
       }
     }
+  }
+}
+
+template <typename T>
+ARGAND_INLINE void directLineAny(
+    const DirectConv<T>& op, const T* from, std::int64_t row, std::int64_t h, T* to) {
+  if (op.inChannels == 1 && op.conv->stride.w == 1) {
+    directLineOf<T, true>(op, from, row, h, to);
+  } else {
+    directLineOf<T, false>(op, from, row, h, to);
   }
 }
 

@@ -12,8 +12,19 @@ namespace {
 using Vector = FloatLanes::Vector;
 
 constexpr std::int64_t kLanes = FloatLanes::kCount;
-constexpr std::int64_t kFrequencies = 16;  // of a tile of 4 x 4 inputs
-constexpr std::int64_t kBlock = 8;         // tiles whose inputs lie side by side
+constexpr std::int64_t kOut = 4;  // outputs of a tile along height and along width
+constexpr std::int64_t kIn = 6;   // and the inputs that they read
+constexpr std::int64_t kFrequencies = kIn * kIn;
+constexpr std::int64_t kBlock = 8;  // tiles whose inputs lie side by side
+constexpr std::int64_t kColumns = kOut * kBlock + kIn - kOut;  // that they read
+
+// Interpolated at 0, +-kA, +-kB and infinity. These points, exact in binary, halve the
+// rounding of the usual 1 and 2 (Barabasz et al. 2020, "Error Analysis and Improving the
+// Accuracy of Winograd Convolution for Deep Neural Networks"): twice that of plain sums.
+constexpr float kA = 0.75F;
+constexpr float kB = 1.5F;
+constexpr float kA2 = kA * kA;
+constexpr float kB2 = kB * kB;
 
 // How one operation's planes are cut, and where things lie in the scratch.
 struct Cut {
@@ -31,8 +42,8 @@ struct Cut {
 Cut cutOf(const WinogradConv& op) {
   const std::int64_t tiles = winogradTiles(op.depthTaps, op.inChannels);
   Cut cut{};
-  cut.rowTiles = (op.outSize.w + 1) / 2;
-  cut.tileRows = (op.outSize.h + 1) / 2;
+  cut.rowTiles = (op.outSize.w + kOut - 1) / kOut;
+  cut.tileRows = (op.outSize.h + kOut - 1) / kOut;
   cut.across = std::min(cut.rowTiles, tiles);
   cut.down = std::max<std::int64_t>(1, tiles / cut.across);
   cut.perLine = (cut.rowTiles + cut.across - 1) / cut.across;
@@ -51,73 +62,81 @@ struct Band {
   std::int64_t columns;
 };
 
-// Four vertical sums of one column of a tile.
-struct Column {
-  Vector at[4];
-};
-
-template <bool kInside>
-ARGAND_INLINE Column
-columnOf(const float* const* lines, std::int64_t w, std::int64_t width, std::int64_t channels) {
-  Vector d[4] = {};
-  if (kInside || (w >= 0 && w < width)) {
-    for (int n = 0; n < 4; ++n) {
-      if (kInside || lines[n] != nullptr) {
-        d[n] = loadLanes(lines[n] + w * channels);
-      }
-    }
-  }
-  return {{d[0] - d[2], d[1] + d[2], d[2] - d[1], d[1] - d[3]}};
-}
-
-ARGAND_INLINE void putTile(const Column& a,
-                           const Column& b,
-                           const Column& c,
-                           const Column& d,
-                           std::int64_t stride,
-                           float* to) {
-  for (int n = 0; n < 4; ++n, to += 4 * stride) {
-    storeLanes(a.at[n] - c.at[n], to);
-    storeLanes(b.at[n] + c.at[n], to + stride);
-    storeLanes(c.at[n] - b.at[n], to + 2 * stride);
-    storeLanes(b.at[n] - d.at[n], to + 3 * stride);
-  }
-}
-
 // Of one tile's 16 channels among the transformed inputs of a frequency.
 ARGAND_INLINE std::int64_t placeOf(const Cut& cut, std::int64_t tile, std::int64_t block) {
   return ((tile / kBlock * cut.blocksIn + block) * kBlock + tile % kBlock) * kLanes;
+}
+
+// B transposed by six values.
+ARGAND_INLINE void intoFrequencies(const Vector (&d)[kIn], float* to, std::int64_t stride) {
+  const Vector a = d[4] - kB2 * d[2];
+  const Vector b = d[3] - kB2 * d[1];
+  const Vector c = d[4] - kA2 * d[2];
+  const Vector e = d[3] - kA2 * d[1];
+  storeLanes(kA2 * kB2 * d[0] - (kA2 + kB2) * d[2] + d[4], to);
+  storeLanes(a + kA * b, to + stride);
+  storeLanes(a - kA * b, to + 2 * stride);
+  storeLanes(c + kB * e, to + 3 * stride);
+  storeLanes(c - kB * e, to + 4 * stride);
+  storeLanes(kA2 * kB2 * d[1] - (kA2 + kB2) * d[3] + d[5], to + 5 * stride);
+}
+
+// The columns of up to a block of tiles of one tile row, 16 channels: along height.
+template <bool kInside>
+ARGAND_INLINE void transformColumns(const float* const* lines,
+                                    std::int64_t w,
+                                    std::int64_t columns,
+                                    std::int64_t width,
+                                    std::int64_t channels,
+                                    float* to) {
+  for (std::int64_t column = 0; column < columns; ++column, ++w, to += kLanes) {
+    Vector d[kIn] = {};
+    if (kInside || (w >= 0 && w < width)) {
+      for (int n = 0; n < kIn; ++n) {
+        if (kInside || lines[n] != nullptr) {
+          d[n] = loadLanes(lines[n] + w * channels);
+        }
+      }
+    }
+    intoFrequencies(d, to, kColumns * kLanes);
+  }
 }
 
 // The inputs of a band in one plane to (frequency, block of tiles, block of channels,
 // tile, channel).
 ARGAND_INLINE void transformInputs(
     const WinogradConv& op, const Cut& cut, const Band& band, const float* plane, float* to) {
-  const std::int64_t channels = op.inChannels;
   const std::int64_t width = op.inSize.w;
+  alignas(64) float sums[kIn * kColumns * kLanes];
   for (std::int64_t row = 0; row < band.rows; ++row) {
-    const std::int64_t h = 2 * (band.firstRow + row) - op.paddingH;
-    const bool linesInside = h >= 0 && h + 3 < op.inSize.h;
+    const std::int64_t h = kOut * (band.firstRow + row) - op.paddingH;
+    const bool linesInside = h >= 0 && h + kIn <= op.inSize.h;
     for (std::int64_t block = 0; block < cut.blocksIn; ++block) {
-      const float* lines[4];
-      for (int n = 0; n < 4; ++n) {
+      const float* lines[kIn];
+      for (std::int64_t n = 0; n < kIn; ++n) {
         const bool there = h + n >= 0 && h + n < op.inSize.h;
-        lines[n] = there ? plane + (h + n) * width * channels + block * kLanes : nullptr;
+        lines[n] = there ? plane + (h + n) * width * op.inChannels + block * kLanes : nullptr;
       }
-      std::int64_t w = 2 * band.firstColumn - op.paddingW;
-      Column a = columnOf<false>(lines, w, width, channels);
-      Column b = columnOf<false>(lines, w + 1, width, channels);
-      for (std::int64_t column = 0; column < band.columns; ++column, w += 2) {
-        const std::int64_t tile = row * band.columns + column;
-        float* const at = to + placeOf(cut, tile, block);
-        const bool inside = linesInside && w + 2 >= 0 && w + 3 < width;
-        const Column c = inside ? columnOf<true>(lines, w + 2, width, channels)
-                                : columnOf<false>(lines, w + 2, width, channels);
-        const Column d = inside ? columnOf<true>(lines, w + 3, width, channels)
-                                : columnOf<false>(lines, w + 3, width, channels);
-        putTile(a, b, c, d, cut.inputStride, at);
-        a = c;
-        b = d;
+      for (std::int64_t first = 0; first < band.columns; first += kBlock) {
+        const std::int64_t tiles = std::min(kBlock, band.columns - first);
+        const std::int64_t w = kOut * (band.firstColumn + first) - op.paddingW;
+        const std::int64_t columns = kOut * tiles + kIn - kOut;
+        if (linesInside && w >= 0 && w + columns <= width) {
+          transformColumns<true>(lines, w, columns, width, op.inChannels, sums);
+        } else {
+          transformColumns<false>(lines, w, columns, width, op.inChannels, sums);
+        }
+        for (std::int64_t n = 0; n < tiles; ++n) {
+          float* const at = to + placeOf(cut, row * band.columns + first + n, block);
+          for (std::int64_t f = 0; f < kIn; ++f) {
+            const float* from = sums + (f * kColumns + kOut * n) * kLanes;
+            Vector d[kIn];
+            for (int m = 0; m < kIn; ++m) {
+              d[m] = loadLanes(from + m * kLanes);
+            }
+            intoFrequencies(d, at + f * kIn * cut.inputStride, cut.inputStride);
+          }
+        }
       }
     }
   }
@@ -193,38 +212,50 @@ ARGAND_INLINE void multiplyAll(const WinogradConv& op,
   }
 }
 
+// A transposed by six products.
+ARGAND_INLINE void intoOutputs(const Vector (&m)[kIn], Vector (&to)[kOut]) {
+  const Vector a = m[1] + m[2];
+  const Vector b = m[1] - m[2];
+  const Vector c = m[3] + m[4];
+  const Vector d = m[3] - m[4];
+  to[0] = m[0] + a + c;
+  to[1] = kA * b + kB * d;
+  to[2] = kA2 * a + kB2 * c;
+  to[3] = kA * kA2 * b + kB * kB2 * d + m[5];
+}
+
 // Products to outputs, `plane` being the row of the output.
 ARGAND_INLINE void transformOutputs(
     const WinogradConv& op, const Cut& cut, const Band& band, const float* from, float* plane) {
   for (std::int64_t tile = 0; tile < band.rows * band.columns; ++tile) {
-    const std::int64_t h = 2 * (band.firstRow + tile / band.columns);
-    const std::int64_t w = 2 * (band.firstColumn + tile % band.columns);
-    const bool second = h + 1 < op.outSize.h;
-    const bool right = w + 1 < op.outSize.w;
-    float* const to = plane + (h * op.outSize.w + w) * op.outChannels;
-    float* const below = to + op.outSize.w * op.outChannels;
+    const std::int64_t h = kOut * (band.firstRow + tile / band.columns);
+    const std::int64_t w = kOut * (band.firstColumn + tile % band.columns);
+    const std::int64_t lines = std::min(kOut, op.outSize.h - h);
+    const std::int64_t columns = std::min(kOut, op.outSize.w - w);
     for (std::int64_t c = 0; c < op.outChannels; c += kLanes) {
-      const float* const products = from + tile * op.outChannels + c;
       const Vector bias = op.bias != nullptr ? loadLanes(op.bias + c) : Vector{};
-      Vector top[4];
-      Vector bottom[4];
-      for (int n = 0; n < 4; ++n) {
-        const Vector m0 = loadLanes(products + n * cut.resultStride);
-        const Vector m1 = loadLanes(products + (4 + n) * cut.resultStride);
-        const Vector m2 = loadLanes(products + (8 + n) * cut.resultStride);
-        const Vector m3 = loadLanes(products + (12 + n) * cut.resultStride);
-        top[n] = m0 + m1 + m2;
-        bottom[n] = m1 - m2 - m3;
+      Vector sums[kOut][kIn];
+      for (int n = 0; n < kIn; ++n) {
+        Vector products[kIn];
+        for (int m = 0; m < kIn; ++m) {
+          products[m] =
+              loadLanes(from + (m * kIn + n) * cut.resultStride + tile * op.outChannels + c);
+        }
+        Vector column[kOut];
+        intoOutputs(products, column);
+        for (int m = 0; m < kOut; ++m) {
+          sums[m][n] = column[m];
+        }
       }
-      storeLanes(top[0] + top[1] + top[2] + bias, to + c);
-      if (right) {
-        storeLanes(top[1] - top[2] - top[3] + bias, to + op.outChannels + c);
-      }
-      if (second) {
-        storeLanes(bottom[0] + bottom[1] + bottom[2] + bias, below + c);
-      }
-      if (second && right) {
-        storeLanes(bottom[1] - bottom[2] - bottom[3] + bias, below + op.outChannels + c);
+      for (std::int64_t line = 0; line < kOut; ++line) {
+        Vector outputs[kOut];
+        intoOutputs(sums[line], outputs);
+        float* const to = plane + ((h + line) * op.outSize.w + w) * op.outChannels + c;
+        for (std::int64_t n = 0; n < kOut; ++n) {
+          if (line < lines && n < columns) {
+            storeLanes(outputs[n] + bias, to + n * op.outChannels);
+          }
+        }
       }
     }
   }
@@ -276,17 +307,25 @@ void packWinograd(const float* weight,
                   std::int64_t inChannels,
                   std::int64_t outChannels,
                   float* packed) {
-  constexpr double kG[4][3] = {{1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+  // Divided by the products of the distances between the points.
+  const double a = 2.0 * kA2 * (kA2 - kB2);
+  const double b = 2.0 * kB2 * (kB2 - kA2);
+  const double g[kIn][3] = {{1.0 / (kA2 * kB2), 0, 0},
+                            {1.0 / a, kA / a, kA2 / a},
+                            {1.0 / a, -kA / a, kA2 / a},
+                            {1.0 / b, kB / b, kB2 / b},
+                            {1.0 / b, -kB / b, kB2 / b},
+                            {0, 0, 1}};
   const std::int64_t perBlock = outputsOfBlock(outChannels);
   for (std::int64_t out = 0; out < outChannels; ++out) {
     for (std::int64_t in = 0; in < inChannels; ++in) {
       for (std::int64_t tap = 0; tap < depthTaps; ++tap) {
-        const float* g = weight + ((out * inChannels + in) * depthTaps + tap) * 9;
+        const float* taps = weight + ((out * inChannels + in) * depthTaps + tap) * 9;
         for (std::int64_t f = 0; f < kFrequencies; ++f) {
           double sum = 0.0;
           for (int h = 0; h < 3; ++h) {
             for (int w = 0; w < 3; ++w) {
-              sum += kG[f / 4][h] * kG[f % 4][w] * static_cast<double>(g[h * 3 + w]);
+              sum += g[f / kIn][h] * g[f % kIn][w] * static_cast<double>(taps[h * 3 + w]);
             }
           }
           const std::int64_t block = f * (outChannels / perBlock) + out / perBlock;

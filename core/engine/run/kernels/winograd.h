@@ -6,9 +6,9 @@
 
 #include <cstdint>
 
-// A k x 3 x 3 convolution of stride 1 as F(2x2, 3x3) along height and width (Lavin and
-// Gray 2016, "Fast Algorithms for Convolutional Neural Networks"): 16 products make
-// four outputs, where 36 do without. Depth is a plain sum over its taps, so that the
+// A k x 3 x 3 convolution of stride 1 as F(4x4, 3x3) along height and width (Lavin and
+// Gray 2016, "Fast Algorithms for Convolutional Neural Networks"): 36 products make
+// 16 outputs, where 144 do without. Depth is a plain sum over its taps, so that the
 // rounding of a row does not depend on the rows that are computed with it.
 namespace argand::engine::kernels {
 

@@ -199,7 +199,7 @@ TEST(Executor, RollingAndSpillingChangeNoBit) {
 // network stay near.
 TEST(Executor, HalfPrecisionIsNearFp32AndNeedsHalfTheBytes) {
   const Graph graph = nnunet({16, 32});
-  const Shape shape{1, 1, {48, 32, 32}};
+  const Shape shape{1, 1, {48, 64, 64}};
   const Parameters parameters = *Parameters::initialised(graph, 5);
   const auto input = noiseFor(shape);
   const Plan wide = planFor(graph, shape, 1);
