@@ -115,8 +115,9 @@ std::string knownNames(const fs::path& folder) {
 
 }  // namespace
 
-double DeviceProfile::flopsPerSecond(DType dtype, double channels, bool isTransposed) const {
-  const auto& curves = isTransposed && !transposed.empty() ? transposed : convolution;
+double DeviceProfile::flopsPerSecond(DType dtype, double channels, Kernel kernel) const {
+  const auto& own = kernel == Kernel::Winograd ? winograd : transposed;
+  const auto& curves = kernel == Kernel::Convolution || own.empty() ? convolution : own;
   auto found = curves.find(dtype);
   if (found == curves.end()) {
     found = curves.begin();  // fp32, the first of all
@@ -164,8 +165,12 @@ Result<DeviceProfile> DeviceProfile::fromJson(const Json& json, const std::strin
   ARGAND_ASSIGN(const Json transposed,
                 jsonMemberOr<Json>(json, "transposed_gflop_per_s", Json::object(), what));
   ARGAND_ASSIGN(profile.transposed, curvesOf(transposed, what));
+  ARGAND_ASSIGN(const Json winograd,
+                jsonMemberOr<Json>(json, "winograd_gflop_per_s", Json::object(), what));
+  ARGAND_ASSIGN(profile.winograd, curvesOf(winograd, what));
   if (profile.convolution.count(DType::Float32) == 0 ||
-      (!profile.transposed.empty() && profile.transposed.count(DType::Float32) == 0)) {
+      (!profile.transposed.empty() && profile.transposed.count(DType::Float32) == 0) ||
+      (!profile.winograd.empty() && profile.winograd.count(DType::Float32) == 0)) {
     return fail(ErrorCode::InputRefused, fmt::format("The speeds in {} lack fp32.", what));
   }
   ARGAND_ASSIGN(profile.link, linkOf(json, "link", what));
@@ -192,6 +197,9 @@ Json DeviceProfile::toJson() const {
             {"host_link", linkJson(hostLink)}};
   if (!transposed.empty()) {
     json["transposed_gflop_per_s"] = curvesJson(transposed);
+  }
+  if (!winograd.empty()) {
+    json["winograd_gflop_per_s"] = curvesJson(winograd);
   }
   return json;
 }
@@ -228,13 +236,14 @@ DeviceProfile assumedProcessor() {
   profile.name = "assumed";
   profile.title = "one thread of a processor";
   profile.source =
-      "Assumed: convolutions as oneDNN does them on one core with AVX-512; fp64 and one channel by "
-      "the engine's own kernels.";
+      "Assumed: convolutions as oneDNN and the engine's own kernels do them on one core with "
+      "AVX-512.";
   profile.memoryBytesPerSecond = 6e9;
   profile.convolution = {{DType::Float32, {{1, 12e9}, {16, 85e9}, {64, 105e9}}},
                          {DType::BFloat16, {{1, 12e9}, {16, 150e9}, {64, 210e9}}},
                          {DType::Float16, {{1, 12e9}, {16, 75e9}, {64, 95e9}}},
                          {DType::Float64, {{1, 12e9}}}};
+  profile.winograd = {{DType::Float32, {{16, 250e9}, {32, 300e9}, {64, 350e9}}}};
   profile.link = profile.hostLink = {5e9, 2e-6};
   return profile;
 }

@@ -39,10 +39,14 @@ struct DeviceProfile {
   double launchSeconds = 0.0;  // per chunk of a step
   std::map<DType, ThroughputCurve> convolution;
   std::map<DType, ThroughputCurve> transposed;  // empty: as `convolution`
+  std::map<DType, ThroughputCurve> winograd;    // fp32 for all; empty: as `convolution`
   Link link;                                    // to another device of the kind
   Link hostLink;
 
-  [[nodiscard]] double flopsPerSecond(DType dtype, double channels, bool isTransposed) const;
+  enum class Kernel { Convolution, Transposed, Winograd };
+
+  // FLOPs are those of the plain sum, whatever the kernel saves of them.
+  [[nodiscard]] double flopsPerSecond(DType dtype, double channels, Kernel kernel) const;
 
   [[nodiscard]] static Result<DeviceProfile> fromJson(const Json& json, const std::string& what);
   [[nodiscard]] Json toJson() const;

@@ -28,8 +28,7 @@ StepWork workOf(const Step& step,
           static_cast<double>(in.samples * in.size.h * in.size.w * part.channels) * size;
     }
   }
-  work.transposed = step.kind == Step::Kind::TransposedConv;
-  if (step.kind == Step::Kind::Conv || work.transposed) {
+  if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
     work.flopsPerRow = static_cast<double>(costOf(graph, step.node, shapes, dtype).flops) /
                        static_cast<double>(out.size.d);
     const Node& node = graph.node(step.node);
@@ -38,6 +37,18 @@ StepWork workOf(const Step& step,
     work.wholeChunks = roundsByChunk(step, graph, dtype);
   }
   return work;
+}
+
+DeviceProfile::Kernel kernelOf(const Step& step,
+                               const Graph& graph,
+                               DType dtype,
+                               const DeviceSpec& device) {
+  if (step.kind == Step::Kind::TransposedConv) {
+    return DeviceProfile::Kernel::Transposed;
+  }
+  return convKernelOf(step, graph, dtype, device) == ConvKernel::Winograd
+             ? DeviceProfile::Kernel::Winograd
+             : DeviceProfile::Kernel::Convolution;
 }
 
 }  // namespace
@@ -59,7 +70,11 @@ Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
     speeds.scale = static_cast<double>(device.threads) / speeds.profile.threads;
     for (const StepWork& work : model.m_work) {
       speeds.flopsPerSecond.push_back(
-          speeds.scale * speeds.profile.flopsPerSecond(dtype, work.channels, work.transposed));
+          speeds.scale *
+          speeds.profile.flopsPerSecond(
+              dtype,
+              work.channels,
+              kernelOf(program.steps[speeds.flopsPerSecond.size()], graph, dtype, device)));
     }
     model.m_devices.push_back(std::move(speeds));
   }

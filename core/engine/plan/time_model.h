@@ -16,8 +16,7 @@ struct StepWork {
   double writtenPerRow = 0.0;  // bytes per row of output
   double readPerRow = 0.0;     // bytes per row of what it reads, all reads together
   double channels = 1.0;       // the fewer of a convolution's input and output
-  bool transposed = false;
-  bool wholeChunks = false;  // computes whole chunks of the grid, whatever of them is asked for
+  bool wholeChunks = false;    // computes whole chunks of the grid, whatever of them is asked for
   std::int64_t depth = 1;
   std::int64_t readDepth = 1;
   std::int64_t grid = 1;  // rows of a chunk

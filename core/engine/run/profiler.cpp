@@ -2,6 +2,7 @@
 #include "core/engine/run/profiler.h"
 
 #include "core/engine/plan/planner.h"
+#include "core/engine/plan/step_bytes.h"
 #include "core/engine/plan/time_model.h"
 #include "core/engine/run/executor.h"
 #include "core/engine/run/parameters.h"
@@ -19,7 +20,7 @@ namespace {
 
 // A chain of `length` steps of one kind behind a step that makes their input.
 struct Chain {
-  enum class Kind { Convolution, FromOneChannel, Transposed, Pass };
+  enum class Kind { Convolution, Winograd, FromOneChannel, Transposed, Pass };
 
   Kind kind = Kind::Convolution;
   std::int64_t channels = 16;
@@ -45,6 +46,11 @@ struct Chain {
     conv.channels = channels;
     switch (kind) {
       case Kind::Convolution:
+        // Of a kernel that the library does on every processor.
+        conv.kernel = {5, 3, 3};
+        conv.padding = {2, 1, 1};
+        return made.add(name, conv, {x});
+      case Kind::Winograd:
         return made.add(name, conv, {x});
       case Kind::FromOneChannel: {
         // To sixteen channels, and back by one product a voxel and channel.
@@ -100,6 +106,7 @@ class Profiler {
                     m_devices.size());
     profile.memoryBytes = freeMemoryBytes();
     profile.convolution.clear();
+    profile.winograd.clear();
     // Passes first: what they tell of memory is taken off everything else.
     ARGAND_ASSIGN(const Timing pass, time({Chain::Kind::Pass, 32, 64, DType::Float32}));
     ARGAND_ASSIGN(const Timing tiny, time({Chain::Kind::Pass, 1, 8, DType::Float32}));
@@ -108,7 +115,7 @@ class Profiler {
         pass.bytes / positive(pass.seconds - pass.chunks * profile.launchSeconds, pass.seconds);
     profile.link.bytesPerSecond = profile.hostLink.bytesPerSecond = profile.memoryBytesPerSecond;
     for (const DType dtype : {DType::Float32, DType::BFloat16, DType::Float64}) {
-      for (const std::int64_t channels : {1, 16, 32, 64, 128}) {
+      for (const std::int64_t channels : {1, 16, 64}) {
         if (dtype == DType::Float64 && channels > 16) {
           continue;  // one kernel for all
         }
@@ -118,6 +125,16 @@ class Profiler {
         profile.convolution[dtype].emplace_back(static_cast<double>(channels),
                                                 rate(timing, profile));
       }
+    }
+    for (const std::int64_t channels : {16, 32, 64}) {
+      if (!processorHasLineVectors()) {
+        break;  // the library does them
+      }
+      ARGAND_ASSIGN(
+          const Timing timing,
+          time({Chain::Kind::Winograd, channels, channels >= 64 ? 32 : 48, DType::Float32}));
+      profile.winograd[DType::Float32].emplace_back(static_cast<double>(channels),
+                                                    rate(timing, profile));
     }
     for (const std::int64_t channels : {16, 64}) {
       ARGAND_ASSIGN(const Timing timing,
@@ -133,7 +150,7 @@ class Profiler {
   static constexpr int kShort = 1;
   static constexpr int kLong = 5;
   static constexpr int kRepeats = 3;
-  static constexpr double kChains = 17.0;  // for the progress
+  static constexpr double kChains = 15.0;  // for the progress
 
   // A difference of two timings may come out at or below zero.
   static double positive(double value, double measured) {

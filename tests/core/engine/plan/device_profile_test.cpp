@@ -60,13 +60,24 @@ TEST(DeviceProfile, RefusesFiguresThatCannotBe) {
 TEST(DeviceProfile, GivesSpeedBetweenItsPointsAndTheEndsBeyondThem) {
   DeviceProfile profile;
   profile.convolution[DType::Float32] = {{16.0, 100.0}, {64.0, 300.0}};
-  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 16, false), 100.0);
-  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 32, false), 200.0);
-  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 64, false), 300.0);
-  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 1, false), 100.0);
-  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 999, true), 300.0);
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 16, DeviceProfile::Kernel::Convolution),
+                   100.0);
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 32, DeviceProfile::Kernel::Convolution),
+                   200.0);
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 64, DeviceProfile::Kernel::Convolution),
+                   300.0);
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 1, DeviceProfile::Kernel::Convolution),
+                   100.0);
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 999, DeviceProfile::Kernel::Transposed),
+                   300.0);
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::BFloat16, 16, DeviceProfile::Kernel::Winograd),
+                   100.0);
   profile.transposed[DType::Float32] = {{1.0, 7.0}};
-  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 999, true), 7.0);
+  profile.winograd[DType::Float32] = {{1.0, 9.0}};
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::BFloat16, 16, DeviceProfile::Kernel::Winograd),
+                   9.0);
+  EXPECT_DOUBLE_EQ(profile.flopsPerSecond(DType::Float32, 999, DeviceProfile::Kernel::Transposed),
+                   7.0);
 }
 
 TEST(Devices, NotThereHaveTheMemoryAndSpeedOfTheirDescription) {
@@ -82,8 +93,8 @@ TEST(Devices, NotThereHaveTheMemoryAndSpeedOfTheirDescription) {
   const auto h100 = profileOf((*devices)[0]);
   const auto l40s = profileOf((*devices)[2]);
   ASSERT_TRUE(h100 && l40s);
-  EXPECT_GT(h100->flopsPerSecond(DType::BFloat16, 64, false),
-            2.0 * l40s->flopsPerSecond(DType::BFloat16, 64, false));
+  EXPECT_GT(h100->flopsPerSecond(DType::BFloat16, 64, DeviceProfile::Kernel::Convolution),
+            2.0 * l40s->flopsPerSecond(DType::BFloat16, 64, DeviceProfile::Kernel::Convolution));
 }
 
 TEST(Devices, NotThereAreRefusedByNameCountAndCompany) {
@@ -140,8 +151,11 @@ TEST(TimeModel, AGpuOverlapsMemoryAndLaunchesWithItsWork) {
   for (StepId id = 0; id < static_cast<StepId>(one.program.steps.size()); ++id) {
     const StepWork& work = gpu.work(id);
     const auto rows = static_cast<double>(work.depth);
-    const double flops = rows * work.flopsPerRow /
-                         profile.flopsPerSecond(DType::Float32, work.channels, work.transposed);
+    const auto kernel = one.program.step(id).kind == Step::Kind::TransposedConv
+                            ? DeviceProfile::Kernel::Transposed
+                            : DeviceProfile::Kernel::Convolution;
+    const double flops =
+        rows * work.flopsPerRow / profile.flopsPerSecond(DType::Float32, work.channels, kernel);
     const double bytes =
         (rows * work.writtenPerRow + static_cast<double>(work.readDepth) * work.readPerRow) /
         profile.memoryBytesPerSecond;

@@ -29,8 +29,8 @@ TEST(Profiler, TimesTheProcessorAndPlansAreMadeWithWhatItFound) {
     }
   }
   // Sixteen channels fill the vectors that one leaves empty.
-  EXPECT_GT(measured->flopsPerSecond(DType::Float32, 16, false),
-            measured->flopsPerSecond(DType::Float32, 1, false));
+  EXPECT_GT(measured->flopsPerSecond(DType::Float32, 16, DeviceProfile::Kernel::Convolution),
+            measured->flopsPerSecond(DType::Float32, 1, DeviceProfile::Kernel::Convolution));
   const auto done = profileProcessor();
   ASSERT_TRUE(done) << done.error().message;
   const auto devices = parseDevices("cpu:0,cpu:1");
