@@ -180,10 +180,11 @@ GroupBytes GroupMemory::walk(StepId first,
     }
     std::int64_t weights = 0;
     for (StepId id = first; id <= last; ++id) {
-      weights += schedule.takesPart(local(id), d)
-                     ? stepParameterBytes(
-                           m_program.step(id), m_graph, plan.dtype, plan.devices[at(d)].device)
-                     : 0;
+      weights +=
+          schedule.takesPart(local(id), d)
+              ? stepParameterBytes(
+                    m_program.step(id), m_graph, m_shapes, plan.dtype, plan.devices[at(d)].device)
+              : 0;
     }
     bytes.weights.push_back(weights);
     bytes.peak.push_back(peak);

@@ -139,7 +139,7 @@ void predict(Plan& plan,
     for (StepId id = 0; id < static_cast<StepId>(program.steps.size()); ++id) {
       if (schedule.takesPart(id, index)) {
         device.weightBytes +=
-            stepParameterBytes(program.step(id), graph, plan.dtype, device.device);
+            stepParameterBytes(program.step(id), graph, shapes, plan.dtype, device.device);
       }
     }
     Walk walk(plan, graph, program, shapes, schedule, index);

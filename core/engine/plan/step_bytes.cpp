@@ -80,6 +80,7 @@ bool roundsByChunk(const Step& step, const Graph& graph, DType dtype) {
 
 ConvKernel convKernelOf(const Step& step,
                         const Graph& graph,
+                        const std::vector<Shape>& shapes,
                         DType dtype,
                         const DeviceSpec& device) {
   if (runsDirectly(step, graph, dtype)) {
@@ -91,17 +92,22 @@ ConvKernel convKernelOf(const Step& step,
                         processorHasLineVectors() &&
                         !(dtype == DType::BFloat16 && processorMultipliesMatrices()) &&
                         suitsWinograd(convolutionOf(graph.node(step.node).op),
-                                      graph.node(graph.node(step.node).inputs[0]).channels);
+                                      readShape(step, graph, shapes),
+                                      outputShape(step, graph, shapes));
   return winograd ? ConvKernel::Winograd : ConvKernel::Library;
 }
 
-DType computeType(const Step& step, const Graph& graph, DType dtype, const DeviceSpec& device) {
+DType computeType(const Step& step,
+                  const Graph& graph,
+                  const std::vector<Shape>& shapes,
+                  DType dtype,
+                  const DeviceSpec& device) {
   if (dtype == DType::Float64) {
     return dtype;
   }
   const bool convolves = step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv;
   if (dtype != DType::BFloat16 || !convolves || !processorHasBFloat16() ||
-      convKernelOf(step, graph, dtype, device) != ConvKernel::Library) {
+      convKernelOf(step, graph, shapes, dtype, device) != ConvKernel::Library) {
     return DType::Float32;
   }
   const bool cheapScores = step.toConsumer && step.kind == Step::Kind::Conv &&
@@ -130,7 +136,7 @@ std::int64_t scratchBytes(const Task& task,
   const Step& step = program.step(task.step);
   const Shape out = outputShape(step, graph, shapes);
   const Shape in = readShape(step, graph, shapes);
-  const DType type = computeType(step, graph, dtype, device);
+  const DType type = computeType(step, graph, shapes, dtype, device);
   const std::int64_t size = bytesOf(type);
   const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;  // of sums and scores
   const std::int64_t outVoxels = out.size.h * out.size.w * out.channels;
@@ -144,7 +150,7 @@ std::int64_t scratchBytes(const Task& task,
   const bool buffered = step.toConsumer || bytesOf(dtype) != wide;
   if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
     const Node& node = graph.node(step.node);
-    const ConvKernel kernel = convKernelOf(step, graph, dtype, device);
+    const ConvKernel kernel = convKernelOf(step, graph, shapes, dtype, device);
     const RowRange computed =
         kernel == ConvKernel::Winograd ? task.kept : computedRows(task, program, graph, dtype);
     const std::int64_t read = paddedReadRows(step, graph, computed, in.size.d);
@@ -182,11 +188,12 @@ std::int64_t scratchBytes(const Task& task,
 
 std::int64_t stepParameterBytes(const Step& step,
                                 const Graph& graph,
+                                const std::vector<Shape>& shapes,
                                 DType dtype,
                                 const DeviceSpec& device) {
   const Node& node = graph.node(step.node);
   const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;
-  const std::int64_t size = bytesOf(computeType(step, graph, dtype, device));
+  const std::int64_t size = bytesOf(computeType(step, graph, shapes, dtype, device));
   std::int64_t bytes = 0;
   for (const ReadList& reads : step.reads) {
     for (const Part& part : reads) {
@@ -199,7 +206,7 @@ std::int64_t stepParameterBytes(const Step& step,
   if (step.kind != Step::Kind::Conv && step.kind != Step::Kind::TransposedConv) {
     return bytes;
   }
-  const ConvKernel kernel = convKernelOf(step, graph, dtype, device);
+  const ConvKernel kernel = convKernelOf(step, graph, shapes, dtype, device);
   const bool direct = kernel == ConvKernel::Direct;
   const auto* up = std::get_if<TransposedConvOp>(&node.op);
   for (const ParameterSpec& spec : graph.parametersOf(step.node)) {

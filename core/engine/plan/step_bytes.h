@@ -26,6 +26,7 @@ enum class ConvKernel {
 
 [[nodiscard]] ConvKernel convKernelOf(const Step& step,
                                       const Graph& graph,
+                                      const std::vector<Shape>& shapes,
                                       DType dtype,
                                       const DeviceSpec& device);
 
@@ -38,6 +39,7 @@ enum class ConvKernel {
 // not for the scores that labels are chosen by.
 [[nodiscard]] DType computeType(const Step& step,
                                 const Graph& graph,
+                                const std::vector<Shape>& shapes,
                                 DType dtype,
                                 const DeviceSpec& device);
 
@@ -81,6 +83,7 @@ inline constexpr std::int64_t kOneDnnReserve = 64 << 10;
 // shifts of the norms that it reads through; for as long as the executor lives.
 [[nodiscard]] std::int64_t stepParameterBytes(const Step& step,
                                               const Graph& graph,
+                                              const std::vector<Shape>& shapes,
                                               DType dtype,
                                               const DeviceSpec& device);
 

@@ -41,12 +41,13 @@ StepWork workOf(const Step& step,
 
 DeviceProfile::Kernel kernelOf(const Step& step,
                                const Graph& graph,
+                               const std::vector<Shape>& shapes,
                                DType dtype,
                                const DeviceSpec& device) {
   if (step.kind == Step::Kind::TransposedConv) {
     return DeviceProfile::Kernel::Transposed;
   }
-  return convKernelOf(step, graph, dtype, device) == ConvKernel::Winograd
+  return convKernelOf(step, graph, shapes, dtype, device) == ConvKernel::Winograd
              ? DeviceProfile::Kernel::Winograd
              : DeviceProfile::Kernel::Convolution;
 }
@@ -74,7 +75,7 @@ Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
           speeds.profile.flopsPerSecond(
               dtype,
               work.channels,
-              kernelOf(program.steps[speeds.flopsPerSecond.size()], graph, dtype, device)));
+              kernelOf(program.steps[speeds.flopsPerSecond.size()], graph, shapes, dtype, device)));
     }
     model.m_devices.push_back(std::move(speeds));
   }

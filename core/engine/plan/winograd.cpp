@@ -12,12 +12,12 @@ constexpr std::int64_t kLanes = 16;
 
 }  // namespace
 
-bool suitsWinograd(const ConvOp& conv, std::int64_t inChannels) {
-  constexpr std::int64_t kMostWeights = 128 * 128;
+bool suitsWinograd(const ConvOp& conv, const Shape& input, const Shape& output) {
   return conv.kernel.h == 3 && conv.kernel.w == 3 && conv.kernel.d <= 3 &&
          conv.stride == Extent{1, 1, 1} && conv.dilation == Extent{1, 1, 1} && conv.groups == 1 &&
-         inChannels % kLanes == 0 && conv.channels % kLanes == 0 &&
-         inChannels * conv.channels <= kMostWeights;
+         input.channels % kLanes == 0 && output.channels % kLanes == 0 &&
+         4 * winogradElements(conv.kernel.d, input.channels, output.channels) <=
+             input.elements() + output.elements();
 }
 
 std::int64_t winogradElements(std::int64_t depthTaps,
@@ -29,7 +29,7 @@ std::int64_t winogradElements(std::int64_t depthTaps,
 std::int64_t winogradTiles(std::int64_t depthTaps, std::int64_t inChannels) {
   constexpr std::int64_t kFloats = std::int64_t{112} << 10;
   const std::int64_t fitting = kFloats / (kFrequencies * depthTaps * inChannels);
-  return std::clamp<std::int64_t>(fitting / 16 * 16, 16, 64);
+  return std::clamp<std::int64_t>(fitting / 16 * 16, 32, 64);
 }
 
 std::int64_t winogradStride(std::int64_t tiles, std::int64_t channels) {

@@ -9,9 +9,9 @@
 // along height and width, 36 products for each tile of 4x4 outputs.
 namespace argand::engine {
 
-// Whether the kernel does this convolution: k x 3 x 3 of stride 1, whole vectors of
-// channels, and not so many that the transformed weights fall out of the caches.
-[[nodiscard]] bool suitsWinograd(const ConvOp& conv, std::int64_t inChannels);
+// Whether the kernel does this convolution: k x 3 x 3 of stride 1 on whole vectors of
+// channels, the transformed weights being few beside what is read and made.
+[[nodiscard]] bool suitsWinograd(const ConvOp& conv, const Shape& input, const Shape& output);
 
 // Floats of the transformed weights.
 [[nodiscard]] std::int64_t winogradElements(std::int64_t depthTaps,
@@ -19,8 +19,8 @@ namespace argand::engine {
                                             std::int64_t outChannels);
 
 // Tiles that are computed together: as many as keep the transformed inputs of all
-// depth taps in the second cache, and not so many that a plane has too few bands of
-// them for the threads.
+// depth taps in the second cache, enough to use a weight often, and not so many that a
+// plane has too few bands of them for the threads.
 [[nodiscard]] std::int64_t winogradTiles(std::int64_t depthTaps, std::int64_t inChannels);
 
 // Floats between two frequencies of `tiles` tiles: a line more than is used, so that

@@ -150,7 +150,8 @@ Result<void> Executor::State::addDevice(int device) {
   if (spec.kind == DeviceKind::Cpu) {
     const LedgerScope scope(*ledgers.back());
     backends.emplace_back();
-    weights.push_back(weightsFor(graph, program, schedule, plan.dtype, parameters, device, spec));
+    weights.push_back(
+        weightsFor(graph, program, shapes, schedule, plan.dtype, parameters, device, spec));
     return {};
   }
   ARGAND_ASSIGN(const BackendFactory factory, cudaBackend());

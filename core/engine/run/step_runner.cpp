@@ -86,7 +86,7 @@ class Runner final : public StepRunner {
   }
 
   ConvKernel kernelOf(const Now& now) const {
-    return convKernelOf(now.step, m_context.graph, m_context.plan.dtype, spec());
+    return convKernelOf(now.step, m_context.graph, m_context.shapes, m_context.plan.dtype, spec());
   }
 
   const StepWeights& weightsOf(const Now& now) const {
@@ -157,7 +157,8 @@ Result<void> Runner<S>::run(const StepGroup& group, const Task& task) {
 template <typename S>
 Result<void> Runner<S>::compute(Now& now) {
   const bool half =
-      computeType(now.step, m_context.graph, m_context.plan.dtype, spec()) == DType::BFloat16;
+      computeType(now.step, m_context.graph, m_context.shapes, m_context.plan.dtype, spec()) ==
+      DType::BFloat16;
   switch (now.step.kind) {
     case Step::Kind::Conv:
       switch (kernelOf(now)) {

@@ -40,6 +40,7 @@ struct DeviceWeights {
 
 [[nodiscard]] DeviceWeights weightsFor(const Graph& graph,
                                        const Program& program,
+                                       const std::vector<Shape>& shapes,
                                        const Schedule& schedule,
                                        DType dtype,
                                        const Parameters& parameters,

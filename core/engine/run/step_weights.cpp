@@ -83,6 +83,7 @@ NormTable folded(const Parameters::Tensors& tensors, const Node& node, at::Scala
 
 DeviceWeights weightsFor(const Graph& graph,
                          const Program& program,
+                         const std::vector<Shape>& shapes,
                          const Schedule& schedule,
                          DType dtype,
                          const Parameters& parameters,
@@ -99,9 +100,9 @@ DeviceWeights weightsFor(const Graph& graph,
     }
     const Node& node = graph.node(step.node);
     const at::Tensor weight = tensors.get(node.name + ".weight");
-    const ConvKernel kernel = convKernelOf(step, graph, dtype, spec);
+    const ConvKernel kernel = convKernelOf(step, graph, shapes, dtype, spec);
     const bool direct = kernel == ConvKernel::Direct;
-    const DType type = computeType(step, graph, dtype, spec);
+    const DType type = computeType(step, graph, shapes, dtype, spec);
     if (step.kind == Step::Kind::Conv) {
       const ConvOp conv = convolutionOf(node.op);
       const std::int64_t in = graph.node(node.inputs[0]).channels;
