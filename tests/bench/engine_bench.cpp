@@ -50,6 +50,7 @@ struct Measured {
   std::int64_t peakBytes = 0;  // of the largest device
   std::int64_t predictedPeakBytes = 0;
   std::int64_t hostBytes = 0;
+  double workShare = 1.0;
   double changedLabels = 0.0;  // from the first of the table
 };
 
@@ -141,6 +142,7 @@ Result<std::vector<Measured>> measure(const Graph& graph,
       Measured& to = all[n];
       to.seconds = round == 0 ? report.seconds : std::min(to.seconds, report.seconds);
       to.predictedSeconds = trials[n]->predictedSeconds();
+      to.workShare = report.workShare;
       to.hostBytes = std::max(to.hostBytes, report.hostPeakBytes);
       for (const DeviceReport& device : report.devices) {
         to.peakBytes = std::max(to.peakBytes, device.peakBytes);
@@ -162,16 +164,18 @@ void print(const std::string& title, const std::vector<Measured>& all) {
   fmt::print("\n### {}\n\n", title);
   fmt::print(
       "| case | s | time, of the first | speed, of the first | peak MiB a device | of the first | "
-      "measured / predicted peak | measured / predicted s | spilled MiB | labels changed |\n"
-      "|---|---|---|---|---|---|---|---|---|---|\n");
+      "measured / predicted peak | measured / predicted s | spilled MiB | work done / needed | "
+      "labels changed |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const Measured& one : all) {
     if (!one.refusal.empty()) {
-      fmt::print("| {} | refused: {} | | | | | | | | |\n", one.name, one.refusal);
+      fmt::print("| {} | refused: {} | | | | | | | | | |\n", one.name, one.refusal);
       continue;
     }
     const auto peak = static_cast<double>(one.peakBytes);
     fmt::print(
-        "| {} | {:.3f} | {:.3f} | {:.2f} | {:.1f} | {:.3f} | {:.3f} | {:.2f} | {:.1f} | {:.4f} % "
+        "| {} | {:.3f} | {:.3f} | {:.2f} | {:.1f} | {:.3f} | {:.3f} | {:.2f} | {:.1f} | {:.3f} | "
+        "{:.4f} % "
         "|\n",
         one.name,
         one.seconds,
@@ -182,6 +186,7 @@ void print(const std::string& title, const std::vector<Measured>& all) {
         peak / static_cast<double>(one.predictedPeakBytes),
         one.seconds / one.predictedSeconds,
         static_cast<double>(one.hostBytes) / kMiB,
+        one.workShare,
         100.0 * one.changedLabels);
   }
   std::fflush(stdout);
@@ -213,6 +218,7 @@ Result<std::vector<Case>> deviceCases(const Options& options, const Graph& graph
   ARGAND_TRY(add("one device, one thread", "cpu", 1, "single"));
   ARGAND_TRY(add("one device, two threads", "cpu", 2, "single"));
   ARGAND_TRY(add("two devices of one thread", "cpu:0,cpu:1", 1, "slabs"));
+  ARGAND_TRY(add("three devices of one thread", "cpu:0,cpu:1,cpu:2", 1, "slabs"));
   ARGAND_TRY(add("four devices of one thread", "cpu:0,cpu:1,cpu:2,cpu:3", 1, "slabs"));
   return cases;
 }

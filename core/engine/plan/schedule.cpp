@@ -314,6 +314,34 @@ RowRange computedRows(const Task& task, const Program& program, const Graph& gra
   return roundsByChunk(program.step(task.step), graph, dtype) ? task.whole : task.kept;
 }
 
+double workShare(const Schedule& schedule,
+                 const Plan& plan,
+                 const Graph& graph,
+                 const Program& program,
+                 const std::vector<Shape>& shapes) {
+  double done = 0.0;
+  double needed = 0.0;
+  for (const StepGroup& group : schedule.groups) {
+    for (StepId id = group.first; id <= group.last; ++id) {
+      const Step& step = program.step(id);
+      needed += static_cast<double>(costOf(graph, step.node, shapes, plan.dtype).flops);
+    }
+    for (std::size_t device = 0; device < group.tasks.size(); ++device) {
+      for (const Task& task : group.tasks[device]) {
+        const Step& step = program.step(task.step);
+        const bool library =
+            convKernelOf(step, graph, shapes, plan.dtype, plan.devices[device].device) ==
+            ConvKernel::Library;
+        const RowRange rows = library ? computedRows(task, program, graph, plan.dtype) : task.kept;
+        done += static_cast<double>(costOf(graph, step.node, shapes, plan.dtype).flops) *
+                static_cast<double>(rows.count()) /
+                static_cast<double>(outputShape(step, graph, shapes).size.d);
+      }
+    }
+  }
+  return done / needed;
+}
+
 Schedule scheduleOf(const Plan& plan,
                     const Graph& graph,
                     const Program& program,

@@ -60,6 +60,14 @@ struct Schedule {
                                     const Graph& graph,
                                     DType dtype);
 
+// FLOPs of all tasks over those of the network: halos that are made by two devices and
+// chunks that are computed whole for a part of their rows count as often as they are done.
+[[nodiscard]] double workShare(const Schedule& schedule,
+                               const Plan& plan,
+                               const Graph& graph,
+                               const Program& program,
+                               const std::vector<Shape>& shapes);
+
 // For a plan that is valid for the graph.
 //
 // Inside a group each device computes the rows that it reads itself, so nothing is

@@ -75,6 +75,7 @@ struct Executor::State {
   Plan plan;
   Schedule schedule;
   std::vector<double> flopsPerRow;  // per step
+  double workShare = 1.0;
   Parameters parameters;
   std::vector<std::unique_ptr<Ledger>> ledgers;          // per device
   std::vector<DeviceWeights> weights;                    // per device; empty for
@@ -127,6 +128,8 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
   state->plan = std::move(plan);
   state->parameters = parameters;
   state->schedule = scheduleOf(state->plan, state->graph, state->program, state->shapes);
+  state->workShare =
+      workShare(state->schedule, state->plan, state->graph, state->program, state->shapes);
   for (const Step& step : state->program.steps) {
     const OpCost cost = costOf(state->graph, step.node, state->shapes, state->plan.dtype);
     const auto depth = outputShape(step, state->graph, state->shapes).size.d;
@@ -257,6 +260,7 @@ Result<RunReport> Executor::run(const InputProvider& input,
     state.ledgers[n]->reset();
   }
   report.hostPeakBytes = state.host.peakBytes();
+  report.workShare = state.workShare;
   state.host.reset();
   ARGAND_TRY(done);
   report.seconds = secondsSince(start);

@@ -51,6 +51,7 @@ struct DeviceReport {
 struct RunReport {
   std::vector<DeviceReport> devices;  // every device of the plan, also unused ones
   std::int64_t hostPeakBytes = 0;     // what was spilled to host memory, by its ledger
+  double workShare = 1.0;             // FLOPs done over those of the network
   double seconds = 0.0;
 };
 
