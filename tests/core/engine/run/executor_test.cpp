@@ -2,6 +2,7 @@
 #include "core/engine/run/executor.h"
 
 #include "core/engine/graph/program.h"
+#include "core/engine/plan/step_bytes.h"
 #include "models/networks/lamp_unet.h"
 #include "models/networks/nnunet_plain.h"
 #include "tests/core/engine/engine_support.h"
@@ -193,6 +194,28 @@ TEST(Executor, RollingAndSpillingChangeNoBit) {
       }
     }
   }
+}
+
+// Channels that fill whole vectors, so that fp32 takes the kernels that real networks take.
+TEST(Executor, SinglePrecisionIsNearDoubleThroughAWholeNetwork) {
+  const Graph graph = nnunet({16, 32, 64});
+  const Shape shape{1, 1, {40, 44, 52}};
+  const Parameters parameters = *Parameters::initialised(graph, 5);
+  const auto input = noiseFor(shape);
+  const Plan single = planFor(graph, shape, 1);
+  const Program program = lowered(graph);
+  const auto shapes = *graph.shapes(shape);
+  const auto winograd =
+      std::count_if(program.steps.begin(), program.steps.end(), [&](const Step& step) {
+        return convKernelOf(step, graph, shapes, DType::Float32, single.devices[0].device) ==
+               ConvKernel::Winograd;
+      });
+  EXPECT_EQ(winograd > 0, processorHasLineVectors());
+  const auto truth =
+      runPlan(graph, parameters, planFor(graph, shape, 1, false, DType::Float64), input).scores;
+  const double error = relativeError(runPlan(graph, parameters, single, input).scores, truth);
+  EXPECT_LT(error, 1e-5);
+  fmt::print("fp32 against fp64, {} steps by Winograd's algorithm: {:.1e}\n", winograd, error);
 }
 
 // Half precision stores what fp32 computes, rounded; the scores of a shallow
