@@ -328,9 +328,11 @@ void RtStructDataset::setGeneration(DcmItem& roi,
                                     const Structure& structure,
                                     const std::string& remark) {
   const bool edited = structure.edited && structure.origin == Origin::Automatic;
+  // Empty (type 2) where nobody knows.
   put(roi,
       DCM_ROIGenerationAlgorithm,
-      structure.origin == Origin::Manual                    ? "MANUAL"
+      structure.origin == Origin::Unknown                   ? ""
+      : structure.origin == Origin::Manual                  ? "MANUAL"
       : edited || structure.origin == Origin::SemiAutomatic ? "SEMIAUTOMATIC"
                                                             : "AUTOMATIC");
   std::string description = structure.model;

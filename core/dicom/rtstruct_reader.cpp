@@ -180,8 +180,9 @@ Structure structureOf(const ParsedRoi& roi, std::size_t position) {
   structure.interpretedType = roi.interpretedType;
   structure.origin = roi.algorithm == "AUTOMATIC"       ? Origin::Automatic
                      : roi.algorithm == "SEMIAUTOMATIC" ? Origin::SemiAutomatic
-                                                        : Origin::Manual;
-  if (structure.origin != Origin::Manual) {
+                     : roi.algorithm == "MANUAL"        ? Origin::Manual
+                                                        : Origin::Unknown;
+  if (structure.origin == Origin::Automatic || structure.origin == Origin::SemiAutomatic) {
     structure.model = roi.description;
   }
   return structure;

@@ -157,7 +157,7 @@ Structure readStructure(Reader& reader) {
   structure.color.green = reader.choice(255);
   structure.color.blue = reader.choice(255);
   structure.side = static_cast<Side>(reader.choice(static_cast<std::uint8_t>(Side::Right)));
-  structure.origin = static_cast<Origin>(reader.choice(static_cast<std::uint8_t>(Origin::Manual)));
+  structure.origin = static_cast<Origin>(reader.choice(static_cast<std::uint8_t>(Origin::Unknown)));
   structure.model = reader.text();
   structure.modelHash = reader.text();
   structure.interpretedType = reader.text();

@@ -37,8 +37,10 @@ std::string_view toString(Origin origin) {
       return "semi-automatic";
     case Origin::Manual:
       return "manual";
+    case Origin::Unknown:
+      return "unknown";
   }
-  return "manual";
+  return "unknown";
 }
 
 std::string_view toString(ReviewState state) {
@@ -314,6 +316,7 @@ Segmentation segmentationFrom(const LabelMap& labels, const LabelTable& names) {
       continue;
     }
     Structure structure;
+    structure.origin = Origin::Unknown;
     structure.label = static_cast<LabelValue>(value);
     structure.name = names.nameOf(structure.label);
     structure.color = names.colorOf(structure.label);

@@ -30,7 +30,8 @@ struct Code {
 };
 
 enum class Side { None, Left, Right };
-enum class Origin { Automatic, SemiAutomatic, Manual };
+// Who drew it; Unknown: a file that does not say.
+enum class Origin { Automatic, SemiAutomatic, Manual, Unknown };
 enum class ReviewState { NotStarted, InProgress, Completed, Flagged };
 
 [[nodiscard]] std::string_view toString(Side side);

@@ -52,8 +52,9 @@ QString stateText(const Structure& structure, std::optional<double> volumeMl) {
     case Origin::SemiAutomatic:
       return tr("AI, edited");
     case Origin::Manual:
+    case Origin::Unknown:
       if (structure.edited) {
-        return tr("Manual");
+        return structure.origin == Origin::Manual ? tr("Manual") : tr("Edited");
       }
       return !volumeMl ? QString() : *volumeMl > 0.0 ? tr("From file") : tr("Empty");
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/rtstruct.h"
 
+#include "core/volume/label_table.h"
 #include "tests/core/dicom/nine_shapes.h"
 #include "tests/support/dicom_fixture.h"
 #include "tests/support/test_data.h"
@@ -206,6 +207,25 @@ TEST(RtStruct, LiesRightOnAGridCutOutOfTheSeries) {
     const StructureId id = back->segmentation.structures()[n].id;
     EXPECT_EQ(masks.mask(masks.structures()[n].id, part.box()), back->segmentation.mask(id, box));
     EXPECT_EQ(masks.voxelCount(masks.structures()[n].id), back->segmentation.voxelCount(id));
+  }
+}
+
+// A label map does not say who drew it, so neither does what is made of it.
+TEST(RtStruct, SaysNothingOfWhoDrewALabelMap) {
+  const Geometry geometry = smallGrid();
+  LabelMap labels{geometry, {}};
+  labels.voxels.assign(static_cast<std::size_t>(geometry.size.voxels()), 0);
+  std::fill_n(labels.voxels.begin() + 3 * 20 * 18 + 5 * 20 + 4, 9, LabelValue{1});
+  const Segmentation read = segmentationFrom(labels, LabelTable());
+  ASSERT_FALSE(read.structures().empty());
+  const auto path = test::testDir() / "rt.dcm";
+  const auto written = writeRtStruct(path, read, sourceOf(geometry));
+  ASSERT_TRUE(written) << written.error().message;
+  const auto back = readRtStruct(path, geometry, sourceOf(geometry));
+  ASSERT_TRUE(back) << back.error().message;
+  ASSERT_EQ(back->segmentation.structures().size(), read.structures().size());
+  for (const Structure& structure : back->segmentation.structures()) {
+    EXPECT_EQ(structure.origin, Origin::Unknown) << structure.name;
   }
 }
 
