@@ -21,6 +21,11 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE zstd)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS
   "${LIBTORCH_ROOT}/lib" "${LIBTORCH_ROOT}/../nvidia/cu13/lib"
   "${PROJECT_BINARY_DIR}/core/base" "${PROJECT_BINARY_DIR}/core/engine/run")
+if(ARGAND_PACKAGE_CUDA)
+  foreach(folder cudnn cusparselt nccl nvshmem)
+    list(APPEND CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${LIBTORCH_ROOT}/../nvidia/${folder}/lib")
+  endforeach()
+endif()
 
 # For the builds that this toolchain cannot make: the installer of Windows and
 # the disk image of macOS.

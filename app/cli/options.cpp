@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 void DeviceOptions::addTo(CLI::App& verb) {
   verb.add_option("--devices",
                   devices,
-                  "Where it runs: cpu, or cpu:0,cpu:1,... which share the cores equally")
+                  "Where it runs: cpu, or cpu:0,cpu:1,... which share the cores equally; cuda:0, "
+                  "cuda:0,cuda:1,... for GPUs")
       ->capture_default_str();
   verb.add_option("--budget",
                   budgets,

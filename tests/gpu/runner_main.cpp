@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks on CUDA devices under every kind of plan, against the processor. Two
-// devices of a plan are two workers of one GPU where there is but one. Exit
-// status: 0 all figures good, 1 not, 77 there is no GPU.
+// devices of a plan are two workers of one GPU where there is but one. An argument
+// takes the networks that it names alone. Exit status: 0 all figures good, 1 not, 77
+// there is no GPU.
 #include "core/engine/plan/planner.h"
 #include "core/engine/plan/schedule.h"
 #include "core/engine/run/executor.h"
-#include "core/engine/run/parameters_torch.h"
 #include "models/networks/networks.h"
 #include "tests/gpu/check.h"
 #include "tests/gpu/runner_check.h"
-
-#include <ATen/ATen.h>
+#include "tests/gpu/runner_networks.h"
 
 #include <thread>
 
@@ -19,17 +18,13 @@ namespace {
 
 using namespace engine;
 
-template <typename T>
-T valueOf(Result<T> result) {
-  if (!result) {
-    throw std::runtime_error(result.error().message);
-  }
-  return std::move(*result);
-}
+// What the program runs on.
+CudaFactory parts{};
 
 int deviceCount() {
 #ifdef ARGAND_CUDA_ON_HOST
-  useHostBackend();
+  parts = hostFactory();
+  setCudaFactory(parts);
   fmt::print("The code of CUDA devices on the processor; nothing here ran on a GPU.\n");
   return 2;
 #else
@@ -45,58 +40,9 @@ int deviceCount() {
     must(cudaGetDeviceProperties(&properties, n));
     fmt::print("cuda:{} is an {}\n", n, properties.name);
   }
+  parts = valueOf(cudaFactory());
   return count;
 #endif
-}
-
-// What no U-Net has: groups, dilation, even kernels, overlapping transposed
-// convolutions, a sum of three, norms of a sum and of a concat.
-Graph oddities() {
-  Graph graph;
-  const NodeId input = graph.add("input", InputOp{2});
-  ConvOp a;
-  a.channels = 8;
-  a.kernel = {3, 1, 5};
-  a.padding = {2, 0, 2};
-  a.dilation = {2, 1, 1};
-  NodeId x = graph.add("a", a, {input});
-  ConvOp b;
-  b.channels = 8;
-  b.groups = 2;
-  const NodeId y = graph.add("b", b, {x});
-  x = graph.add("sum", AddOp{}, {x, y, graph.add("act", LeakyReluOp{0.2}, {y})});
-  x = graph.add("norm", InstanceNormOp{1e-3, false}, {x});
-  ConvOp down;
-  down.channels = 5;
-  down.kernel = {4, 4, 2};
-  down.stride = {3, 2, 2};
-  down.padding = {1, 1, 0};
-  down.bias = false;
-  const NodeId deep = graph.add("down", down, {x});
-  TransposedConvOp up;
-  up.channels = 3;
-  up.kernel = {5, 4, 2};
-  up.stride = {3, 2, 2};
-  up.padding = {1, 1, 0};
-  NodeId z = graph.add("up", up, {deep});
-  z = graph.add("concat", ConcatOp{}, {z, input, x});
-  z = graph.add("batch", BatchNormOp{}, {z});
-  z = graph.add("act2", LeakyReluOp{0.0}, {z});
-  ConvOp head;
-  head.channels = 3;
-  head.kernel = {1, 1, 1};
-  head.padding = {0, 0, 0};
-  graph.add("head", head, {z});
-  return graph;
-}
-
-Parameters randomParameters(const Graph& graph) {
-  Parameters parameters = valueOf(Parameters::initialised(graph, 5));
-  at::manual_seed(6);
-  for (const at::Tensor& tensor : parameters.tensors().trainableTensors()) {
-    tensor.data().add_(at::randn_like(tensor), 0.1);
-  }
-  return parameters;
 }
 
 std::vector<DeviceSpec> onProcessor(int count) {
@@ -117,14 +63,17 @@ Plan planned(const Graph& graph, const Shape& input, DType dtype, int devices) {
   return valueOf(makePlan(graph, request));
 }
 
-Plan onGpus(Plan plan, int gpus) {
+// The same steps on GPUs, with what is predicted of these.
+Plan onGpus(Plan plan, const Graph& graph, int gpus) {
+  std::vector<DeviceSpec> specs;
   for (std::size_t n = 0; n < plan.devices.size(); ++n) {
-    DeviceSpec& spec = plan.devices[n].device;
+    DeviceSpec spec = plan.devices[n].device;
     spec.kind = DeviceKind::Cuda;
     spec.index = static_cast<int>(n) % gpus;
-    spec.name = fmt::format("cuda:{}", spec.index);
+    spec.name = fmt::format("cuda:{}/{}", spec.index, n);
+    specs.push_back(spec);
   }
-  return plan;
+  return valueOf(adoptPlan(graph, std::move(plan), specs));
 }
 
 Plan rolled(Plan plan, const Graph& graph) {
@@ -182,6 +131,15 @@ Run run(const Graph& graph,
   return result;
 }
 
+// Of labels the share that differs.
+double differingShare(const std::vector<double>& found, const std::vector<double>& truth) {
+  double differing = 0.0;
+  for (std::size_t n = 0; n < truth.size(); ++n) {
+    differing += found[n] == truth[n] ? 0.0 : 1.0;
+  }
+  return differing / static_cast<double>(truth.size());
+}
+
 double relativeError(const std::vector<double>& found, const std::vector<double>& truth) {
   double error = 0.0;
   double largest = 0.0;
@@ -193,12 +151,52 @@ double relativeError(const std::vector<double>& found, const std::vector<double>
   return error / largest;
 }
 
-void checkNetwork(
-    Figures& figures, const std::string& name, const Graph& graph, const Shape& input, int gpus) {
-  const Parameters parameters = randomParameters(graph);
+// Of statistics and tables the prediction is an upper bound, which tells in the
+// smallest networks alone.
+constexpr std::int64_t kTables = std::int64_t{16} << 10;
+
+template <Exchange exchange>
+Result<std::unique_ptr<Transport>> transportBy(const Plan& plan, Exchange /*asked*/) {
+  return parts.transport(plan, exchange);
+}
+
+// However rows get from one device to another, the scores and the bytes are the same.
+void checkTransports(Figures& figures,
+                     const NetworkCase& network,
+                     const Parameters& parameters,
+                     const std::vector<float>& voxels,
+                     int gpus) {
+  const Graph& graph = network.graph;
+  const Plan slabs = unevenly(planned(graph, network.input, DType::Float32, 2));
+  const Run processor = run(graph, parameters, slabs, voxels);
+  std::vector<double> first;
+  double differing = 0.0;
+  double bytes = 0.0;
+  for (const auto transport : {&transportBy<Exchange::PeerCopy>, &transportBy<Exchange::Nccl>}) {
+    setCudaFactory({parts.backend, transport});
+    const Run found = run(graph, parameters, onGpus(slabs, graph, gpus), voxels);
+    first = first.empty() ? found.scores : first;
+    differing += differingShare(found.scores, first);
+    for (std::size_t n = 0; n < slabs.devices.size(); ++n) {
+      bytes += std::abs(static_cast<double>(found.report.devices[n].receivedBytes -
+                                            processor.report.devices[n].receivedBytes));
+    }
+  }
+  setCudaFactory(parts);
+  figures.add(
+      fmt::format("{}: scores by NCCL that are not those by copies", network.name), differing, 0.0);
+  figures.add(fmt::format("{}: bytes received, against host memory", network.name), bytes, 0.0);
+}
+
+void checkNetwork(Figures& figures, const NetworkCase& network, int gpus) {
+  const auto& [name, graph, input] = network;
+  const bool labels = std::holds_alternative<ArgmaxOp>(graph.node(graph.output()).op);
+  const Parameters parameters = randomParameters(network);
   const std::vector<float> voxels = randomValues<float>(input.elements(), 7);
   const std::vector<double> truth =
       run(graph, parameters, planned(graph, input, DType::Float64, 1), voxels).scores;
+
+  checkTransports(figures, network, parameters, voxels, gpus);
 
   const struct {
     DType dtype;
@@ -222,9 +220,18 @@ void checkNetwork(
     std::vector<double> first;
     double worst = 0.0;
     double differing = 0.0;
+    double over = 0.0;  // of the memory that is predicted
+    double unused = 0.0;
     for (const auto& [kind, plan] : plans) {
-      const Run found = run(graph, parameters, onGpus(plan, gpus), voxels);
-      worst = std::max(worst, relativeError(found.scores, truth));
+      const Run found = run(graph, parameters, onGpus(plan, graph, gpus), voxels);
+      for (const DeviceReport& device : found.report.devices) {
+        const std::int64_t rest = device.predictedPeakBytes - device.peakBytes;
+        const auto predicted = static_cast<double>(device.predictedPeakBytes);
+        over = std::max(over, static_cast<double>(-rest) / predicted);
+        unused = std::max(unused, static_cast<double>(rest - kTables) / predicted);
+      }
+      worst = std::max(
+          worst, labels ? differingShare(found.scores, truth) : relativeError(found.scores, truth));
       first = first.empty() ? found.scores : first;
       for (std::size_t n = 0; n < first.size(); ++n) {
         differing += found.scores[n] == first[n] ? 0 : 1;
@@ -234,6 +241,13 @@ void checkNetwork(
         fmt::format("{} {}: six plans against fp64 on the processor", name, toString(dtype)),
         worst,
         limit);
+    figures.add(
+        fmt::format("{} {}: memory over what is predicted", name, toString(dtype)), over, 0.0);
+#ifdef ARGAND_CUDA_ON_HOST  // where cuDNN takes all that it may
+    figures.add(fmt::format("{} {}: predicted memory that is not used", name, toString(dtype)),
+                unused,
+                0.05);
+#endif
     if (dtype != DType::Float64) {  // whose chunks are not computed whole
       figures.add(fmt::format("{} {}: scores that depend on the plan", name, toString(dtype)),
                   differing,
@@ -252,7 +266,7 @@ void printSpeed(int gpus) {
   const double tflop = static_cast<double>(valueOf(totalFlops(graph, input))) / 1e12;
   for (const DType dtype : {DType::Float32, DType::BFloat16, DType::Float16}) {
     for (const int devices : {1, gpus}) {
-      const Plan plan = onGpus(planned(graph, input, dtype, devices), gpus);
+      const Plan plan = onGpus(planned(graph, input, dtype, devices), graph, gpus);
       Executor executor = valueOf(Executor::create(graph, parameters, plan));
       double best = INFINITY;
       RunReport report;
@@ -263,7 +277,7 @@ void printSpeed(int gpus) {
       }
       fmt::print(
           "lamp-unet n=32 192x320x256 {} on {} GPU(s): {:.3f} s, {:.2f} TFLOP/s, peak {} "
-          "(a plan for processors predicts {})\n",
+          "of the {} predicted\n",
           toString(dtype),
           devices,
           best,
@@ -278,23 +292,17 @@ void printSpeed(int gpus) {
 }
 #endif
 
-int check() {
+int check(const std::string& named) {
   const int gpus = deviceCount();
   if (gpus == 0) {
     return 77;
   }
   Figures figures;
-  checkNetwork(figures,
-               "lamp-unet",
-               valueOf(models::buildNetwork("lamp-unet:n=8,depth=2,classes=4,norm=instance")),
-               {1, 1, {64, 32, 32}},
-               gpus);
-  checkNetwork(figures,
-               "nnunet-plain",
-               valueOf(models::buildNetwork("nnunet-plain:channels=8-16-24,classes=3")),
-               {1, 1, {40, 16, 24}},
-               gpus);
-  checkNetwork(figures, "oddities", oddities(), {1, 2, {33, 16, 24}}, gpus);
+  for (const NetworkCase& network : networkCases()) {
+    if (network.name.find(named) != std::string::npos) {
+      checkNetwork(figures, network, gpus);
+    }
+  }
 #ifndef ARGAND_CUDA_ON_HOST
   printSpeed(gpus);
 #endif
@@ -307,9 +315,9 @@ int check() {
 }  // namespace
 }  // namespace argand::gpu_check
 
-int main() {
+int main(int count, char** arguments) {
   try {
-    return argand::gpu_check::check();
+    return argand::gpu_check::check(count > 1 ? arguments[1] : "");
   } catch (const std::exception& failure) {
     fmt::print("FAILED: {}\n", failure.what());
     return 1;

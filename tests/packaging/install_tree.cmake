@@ -4,13 +4,16 @@ execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${PREF
   COMMAND_ERROR_IS_FATAL ANY)
 
 # No library may come from the build tree or from a cache folder.
-execute_process(COMMAND ldd "${PREFIX}/bin/argand-cli" OUTPUT_VARIABLE libraries COMMAND_ERROR_IS_FATAL ANY)
-string(REGEX MATCHALL "=> [^ \n]+" found "${libraries}")
-foreach(library IN LISTS found)
-  string(REPLACE "=> " "" library "${library}")
-  if(library STREQUAL "not" OR NOT library MATCHES "^(${PREFIX}|/lib|/usr/lib)")
-    message(FATAL_ERROR "The installed argand-cli takes ${library}:\n${libraries}")
-  endif()
+file(GLOB binaries "${PREFIX}/bin/argand-cli" "${PREFIX}/lib/argand/libargand_*.so")
+foreach(binary IN LISTS binaries)
+  execute_process(COMMAND ldd "${binary}" OUTPUT_VARIABLE libraries COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "=> [^ \n]+" found "${libraries}")
+  foreach(library IN LISTS found)
+    string(REPLACE "=> " "" library "${library}")
+    if(library STREQUAL "not" OR NOT library MATCHES "^(${PREFIX}|/lib|/usr/lib)")
+      message(FATAL_ERROR "The installed ${binary} takes ${library}:\n${libraries}")
+    endif()
+  endforeach()
 endforeach()
 
 execute_process(COMMAND "${PREFIX}/bin/argand-cli" --version OUTPUT_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)

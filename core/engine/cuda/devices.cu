@@ -30,6 +30,12 @@ void describe(int index, ArgandCudaDevice& device) {
     cudaFuncAttributes attributes{};
     status = cudaFuncGetAttributes(&attributes, probe);
   }
+  if (status == cudaSuccess) {
+    std::size_t freeBytes = 0;
+    std::size_t allBytes = 0;
+    status = cudaMemGetInfo(&freeBytes, &allBytes);
+    device.freeBytes = static_cast<std::int64_t>(freeBytes);
+  }
   if (status != cudaSuccess) {
     write(device.problem, sizeof device.problem, status);
     cudaGetLastError();  // the error is reported here, not by the next call

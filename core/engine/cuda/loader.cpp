@@ -56,8 +56,12 @@ Result<std::vector<CudaDevice>> cudaDevices(const CudaPlugin& plugin) {
   std::vector<CudaDevice> devices;
   for (int index = 0; index < std::min(count, kMostDevices); ++index) {
     const ArgandCudaDevice& device = found[static_cast<std::size_t>(index)];
-    devices.push_back(CudaDevice{
-        device.name, device.problem, device.memoryBytes, device.computeMajor, device.computeMinor});
+    devices.push_back(CudaDevice{device.name,
+                                 device.problem,
+                                 device.memoryBytes,
+                                 device.freeBytes,
+                                 device.computeMajor,
+                                 device.computeMinor});
   }
   return devices;
 }

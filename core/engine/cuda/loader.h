@@ -13,6 +13,7 @@ struct CudaDevice {
   std::string name;     // "NVIDIA H100 80GB HBM3"
   std::string problem;  // empty, else why this build's code cannot run there
   std::int64_t memoryBytes = 0;
+  std::int64_t freeBytes = 0;  // of it, by now
   int computeMajor = 0;
   int computeMinor = 0;
 };

@@ -9,13 +9,14 @@
 extern "C" {
 
 // Raised when a struct or a function below changes; a plugin of another number is refused.
-enum { kArgandCudaAbi = 1 };
+enum { kArgandCudaAbi = 2 };
 
 struct ArgandCudaDevice {
   char name[256];
   // Empty, else why this build's code cannot run there.
   char problem[256];
   std::int64_t memoryBytes;
+  std::int64_t freeBytes;  // of it, with what a process takes by using the device taken off
   int computeMajor;
   int computeMinor;
 };

@@ -100,7 +100,7 @@ std::string processorName() {
   return safe;
 }
 
-std::string knownNames(const fs::path& folder) {
+std::set<std::string> namesIn(const fs::path& folder) {
   std::set<std::string> names;
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
@@ -109,6 +109,11 @@ std::string knownNames(const fs::path& folder) {
       names.insert(entry->path().stem().string());
     }
   }
+  return names;
+}
+
+std::string knownNames(const fs::path& folder) {
+  const std::set<std::string> names = namesIn(folder);
   return names.empty() ? fmt::format("none, in {}", folder.string())
                        : fmt::format("{}", fmt::join(names, ", "));
 }
@@ -147,6 +152,9 @@ Result<DeviceProfile> DeviceProfile::fromJson(const Json& json, const std::strin
                 fmt::format("'kind' in {} is '{}', neither gpu nor cpu.", what, kind));
   }
   profile.gpu = kind == "gpu";
+  ARGAND_ASSIGN(profile.driverNames,
+                jsonMemberOr<std::vector<std::string>>(
+                    json, "driver_names", std::vector<std::string>(), what));
   ARGAND_ASSIGN(profile.threads, jsonMemberOr<int>(json, "threads", 1, what));
   ARGAND_ASSIGN(const double memory, positive(json, "memory_gb", what));
   ARGAND_ASSIGN(const double reserved, jsonMember<double>(json, "reserved_gb", what));
@@ -195,6 +203,9 @@ Json DeviceProfile::toJson() const {
             {"gflop_per_s", curvesJson(convolution)},
             {"link", linkJson(link)},
             {"host_link", linkJson(hostLink)}};
+  if (!driverNames.empty()) {
+    json["driver_names"] = driverNames;
+  }
   if (!transposed.empty()) {
     json["transposed_gflop_per_s"] = curvesJson(transposed);
   }
@@ -231,6 +242,34 @@ Result<DeviceProfile> readDeviceProfile(const std::string& name, const fs::path&
   return DeviceProfile::fromJson(json, path.string());
 }
 
+std::string profileNameOfGpu(const std::string& driverName, const fs::path& folder) {
+  for (const std::string& name : namesIn(folder)) {
+    const auto profile = readDeviceProfile(name, folder);
+    if (profile &&
+        std::find(profile->driverNames.begin(), profile->driverNames.end(), driverName) !=
+            profile->driverNames.end()) {
+      return name;
+    }
+  }
+  return {};
+}
+
+DeviceProfile assumedGpu() {
+  DeviceProfile profile;
+  profile.name = "assumed";
+  profile.title = "a GPU";
+  profile.source = "Assumed: a card of 20 TFLOP/s in fp32 on a PCIe 4 bus.";
+  profile.gpu = true;
+  profile.memoryBytesPerSecond = 500e9;
+  profile.launchSeconds = 8e-6;
+  profile.convolution = {{DType::Float32, {{1, 0.4e12}, {16, 2.4e12}, {64, 7e12}, {256, 10e12}}},
+                         {DType::BFloat16, {{1, 0.8e12}, {16, 4.8e12}, {64, 14e12}, {256, 20e12}}},
+                         {DType::Float16, {{1, 0.8e12}, {16, 4.8e12}, {64, 14e12}, {256, 20e12}}},
+                         {DType::Float64, {{1, 0.2e12}}}};
+  profile.link = profile.hostLink = {20e9, 15e-6};
+  return profile;
+}
+
 DeviceProfile assumedProcessor() {
   DeviceProfile profile;
   profile.name = "assumed";
@@ -259,7 +298,7 @@ fs::path measuredProfilePath() {
 
 Result<DeviceProfile> profileOf(const DeviceSpec& device) {
   if (device.profile.empty()) {
-    return assumedProcessor();
+    return device.kind == DeviceKind::Cuda ? assumedGpu() : assumedProcessor();
   }
   if (device.profile != kMeasuredProfile) {
     return readDeviceProfile(device.profile);

@@ -12,8 +12,8 @@
 #include <vector>
 
 // How fast a kind of device is, and how much it holds: read from resources/devices
-// for devices that are not there, from the person's cache folder for a processor
-// that the profiler has timed, assumed for one that it has not.
+// for devices that are not there and for GPUs by name, from the person's cache folder for a
+// processor that the profiler has timed, assumed for one that it has not.
 namespace argand::engine {
 
 struct Link {
@@ -27,9 +27,10 @@ struct Link {
 using ThroughputCurve = std::vector<std::pair<double, double>>;
 
 struct DeviceProfile {
-  std::string name;    // of the file: "h100-nvlink"
-  std::string title;   // "NVIDIA H100 SXM, 80 GB, NVLink"
-  std::string source;  // where the figures come from, in words
+  std::string name;                      // of the file: "h100-nvlink"
+  std::string title;                     // "NVIDIA H100 SXM, 80 GB, NVLink"
+  std::string source;                    // where the figures come from, in words
+  std::vector<std::string> driverNames;  // what the driver calls such GPUs
   // A GPU computes while it reads and writes; a core does one after the other.
   bool gpu = false;
   int threads = 1;  // that the throughputs and bandwidths are of; a GPU counts as one
@@ -62,8 +63,13 @@ struct DeviceProfile {
 [[nodiscard]] Result<DeviceProfile> readDeviceProfile(
     const std::string& name, const std::filesystem::path& folder = deviceFolder());
 
-// One thread of a processor that nobody has timed.
+// The description of a GPU that the driver calls so; empty where there is none.
+[[nodiscard]] std::string profileNameOfGpu(const std::string& driverName,
+                                           const std::filesystem::path& folder = deviceFolder());
+
+// One thread of a processor that nobody has timed, and a GPU that nobody has described.
 [[nodiscard]] DeviceProfile assumedProcessor();
+[[nodiscard]] DeviceProfile assumedGpu();
 
 // The file that holds what the profiler found on this machine; it may not exist.
 [[nodiscard]] std::filesystem::path measuredProfilePath();

@@ -15,6 +15,7 @@
 #include <limits>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 namespace argand::engine {
 
@@ -31,58 +32,103 @@ std::vector<std::string> split(std::string_view text) {
   return parts;
 }
 
-// Networks run on the CPU in this version; says of the device named what is there.
-std::string whyNotCuda(const DeviceSpec& spec) {
-  const auto devices = cudaDevices();
-  if (!devices) {
-    return devices.error().message;
-  }
-  const auto index = static_cast<std::size_t>(spec.index);
-  if (index >= devices->size()) {
-    return fmt::format("This machine has no device {}; it has {} CUDA devices. Use cpu.",
-                       spec.name,
-                       devices->size());
-  }
-  const CudaDevice& device = (*devices)[index];
-  if (!device.problem.empty()) {
-    return fmt::format("{} ({}) cannot be used: {}. Use cpu.",
-                       spec.name,
-                       device.name.empty() ? "unknown" : device.name,
-                       device.problem);
-  }
-  return fmt::format(
-      "{} is an {} with {} (compute capability {}.{}); this version runs networks on the CPU only. "
-      "Use cpu, or cpu:0,cpu:1 for virtual devices.",
-      spec.name,
-      device.name,
-      formatBytes(device.memoryBytes),
-      device.computeMajor,
-      device.computeMinor);
-}
+constexpr std::string_view kHelp =
+    "Devices are named cpu, cpu:0,cpu:1,..., cuda:0,cuda:1,... (cuda:0/0,cuda:0/1 share one) or, "
+    "not there, sim:8xh100-nvlink.";
 
-Result<DeviceSpec> deviceByName(const std::string& name) {
-  constexpr std::string_view kHelp =
-      "Devices are named cpu, cpu:0,cpu:1,..., cuda:0,cuda:1,... or, not there, sim:8xh100-nvlink.";
+// A device as it is named: "cuda:1/0" is part 0 of the CUDA device 1.
+struct DeviceName {
+  DeviceKind kind = DeviceKind::Cpu;
+  int index = 0;
+  std::optional<int> part;
+};
+
+Result<DeviceName> readName(const std::string& name) {
   const auto colon = name.find(':');
   const std::string kind = name.substr(0, colon);
-  if (kind != "cpu" && kind != "cuda") {
+  DeviceName read;
+  read.kind = kind == "cuda" ? DeviceKind::Cuda : DeviceKind::Cpu;
+  bool good = kind == "cpu" || kind == "cuda";
+  if (good && colon != std::string::npos) {
+    const char* const end = name.data() + name.size();
+    auto parsed = std::from_chars(name.data() + colon + 1, end, read.index);
+    good = parsed.ec == std::errc() && read.index >= 0;
+    if (good && read.kind == DeviceKind::Cuda && parsed.ptr != end && *parsed.ptr == '/') {
+      parsed = std::from_chars(parsed.ptr + 1, end, read.part.emplace());
+      good = parsed.ec == std::errc() && *read.part >= 0;
+    }
+    good = good && parsed.ptr == end;
+  }
+  if (!good) {
     return fail(ErrorCode::Usage, fmt::format("'{}' is no device. {}", name, kHelp));
   }
+  return read;
+}
+
+// The devices that the CUDA plugin lists, asked once and only where one is named.
+class CudaDevices {
+ public:
+  explicit CudaDevices(const CudaPlugin& plugin) : m_plugin(plugin) {}
+
+  Result<CudaDevice> at(const std::string& name, int index) {
+    if (!m_devices) {
+      m_devices = cudaDevices(m_plugin);
+    }
+    ARGAND_TRY(*m_devices);
+    const std::vector<CudaDevice>& devices = **m_devices;
+    if (static_cast<std::size_t>(index) >= devices.size()) {
+      return fail(ErrorCode::NoPlan,
+                  fmt::format("This machine has no device {}; it has {} CUDA devices. Use cpu{}.",
+                              name,
+                              devices.size(),
+                              devices.empty() ? "" : " or cuda:0"));
+    }
+    const CudaDevice& device = devices[static_cast<std::size_t>(index)];
+    if (!device.problem.empty()) {
+      return fail(ErrorCode::NoPlan,
+                  fmt::format("{} ({}) cannot be used: {}. Use cpu.",
+                              name,
+                              device.name.empty() ? "unknown" : device.name,
+                              device.problem));
+    }
+    return device;
+  }
+
+ private:
+  const CudaPlugin& m_plugin;
+  std::optional<Result<std::vector<CudaDevice>>> m_devices;
+};
+
+Result<DeviceSpec> deviceByName(const std::string& name, CudaDevices& cuda) {
+  ARGAND_ASSIGN(const DeviceName read, readName(name));
   DeviceSpec spec;
   spec.name = name;
-  spec.kind = kind == "cpu" ? DeviceKind::Cpu : DeviceKind::Cuda;
-  if (colon != std::string::npos) {
-    const char* begin = name.data() + colon + 1;
-    const char* end = name.data() + name.size();
-    const auto parsed = std::from_chars(begin, end, spec.index);
-    if (parsed.ec != std::errc() || parsed.ptr != end || spec.index < 0) {
-      return fail(ErrorCode::Usage, fmt::format("'{}' is no device. {}", name, kHelp));
-    }
-  }
+  spec.kind = read.kind;
+  spec.index = read.index;
   if (spec.kind == DeviceKind::Cuda) {
-    return fail(ErrorCode::NoPlan, whyNotCuda(spec));
+    ARGAND_ASSIGN(const CudaDevice device, cuda.at(name, read.index));
+    spec.budgetBytes = cudaBudgetBytes(device.freeBytes);
+    spec.profile = profileNameOfGpu(device.name);
   }
   return spec;
+}
+
+// Each device once, and none both whole and in parts.
+Result<void> checkNames(const std::vector<std::string>& names) {
+  std::set<std::tuple<DeviceKind, int, std::optional<int>>> seen;
+  for (const std::string& name : names) {
+    ARGAND_ASSIGN(const DeviceName read, readName(name));
+    if (!seen.emplace(read.kind, read.index, read.part).second) {
+      return fail(ErrorCode::Usage, fmt::format("The device {} is named twice.", name));
+    }
+  }
+  for (const auto& [kind, index, part] : seen) {
+    if (part && seen.contains({kind, index, std::nullopt})) {
+      return fail(ErrorCode::Usage,
+                  fmt::format("The device cuda:{} is named whole and in parts.", index));
+    }
+  }
+  return {};
 }
 
 // "sim:8xh100-nvlink": appends eight.
@@ -151,12 +197,12 @@ std::int64_t groupRoomBytes() {
 }
 
 Result<void> setBudgets(std::vector<DeviceSpec>& devices, std::string_view budgets) {
-  const auto count = static_cast<std::int64_t>(devices.size());
   const std::vector<std::string> given = split(budgets);
   if (given.empty()) {
+    const auto count = static_cast<std::int64_t>(devices.size());
     const std::int64_t share = freeMemoryBytes() / count;
     for (DeviceSpec& device : devices) {
-      device.budgetBytes = device.kind == DeviceKind::Simulated ? device.budgetBytes : share;
+      device.budgetBytes = device.kind == DeviceKind::Cpu ? share : device.budgetBytes;
     }
     return {};
   }
@@ -175,40 +221,76 @@ Result<void> setBudgets(std::vector<DeviceSpec>& devices, std::string_view budge
 
 }  // namespace
 
+Result<void> checkKinds(const std::vector<DeviceSpec>& devices, bool training) {
+  const auto has = [&](DeviceKind kind) {
+    return std::any_of(
+        devices.begin(), devices.end(), [&](const DeviceSpec& d) { return d.kind == kind; });
+  };
+  if (has(DeviceKind::Simulated) && (has(DeviceKind::Cpu) || has(DeviceKind::Cuda))) {
+    return fail(ErrorCode::Usage,
+                "Devices that are there and devices that are not cannot share a plan.");
+  }
+  if (has(DeviceKind::Cpu) && has(DeviceKind::Cuda)) {
+    return fail(
+        ErrorCode::Usage,
+        "The processor and CUDA devices cannot share a plan: the processor cannot read what "
+        "lies on a GPU, and the two round differently. Name devices of one kind.");
+  }
+  if (training && has(DeviceKind::Cuda)) {
+    return fail(ErrorCode::NoPlan,
+                "This version trains on the processor only, not on CUDA devices. Use cpu.");
+  }
+  return {};
+}
+
+int sharersOf(const DeviceSpec& device, const std::vector<DeviceSpec>& devices) {
+  if (device.kind != DeviceKind::Cuda) {
+    return 1;
+  }
+  return static_cast<int>(std::count_if(devices.begin(), devices.end(), [&](const DeviceSpec& d) {
+    return d.kind == DeviceKind::Cuda && d.index == device.index;
+  }));
+}
+
+std::int64_t cudaBudgetBytes(std::int64_t freeBytes) {
+  constexpr std::int64_t kLibraries = std::int64_t{512} << 20;
+  constexpr std::int64_t kShareBetweenBlocks = 16;
+  return std::max<std::int64_t>(0, freeBytes - kLibraries - freeBytes / kShareBetweenBlocks);
+}
+
 Result<std::vector<DeviceSpec>> parseDevices(std::string_view names,
                                              std::string_view budgets,
-                                             std::optional<int> threads) {
+                                             std::optional<int> threads,
+                                             const CudaPlugin& plugin) {
   if (threads && *threads < 1) {
     return fail(ErrorCode::Usage, fmt::format("{} threads are too few; use at least 1.", *threads));
   }
   std::vector<DeviceSpec> devices;
-  std::set<std::pair<DeviceKind, int>> seen;
+  std::vector<std::string> present;
+  CudaDevices cuda(plugin);
   for (const std::string& name : split(names)) {
     if (name.rfind("sim:", 0) == 0) {
       ARGAND_TRY(appendSimulated(name, devices));
       continue;
     }
-    ARGAND_ASSIGN(DeviceSpec device, deviceByName(name));
-    if (!seen.emplace(device.kind, device.index).second) {
-      return fail(ErrorCode::Usage, fmt::format("The device {} is named twice.", name));
-    }
+    present.push_back(name);
+    ARGAND_TRY(checkNames(present));
+    ARGAND_ASSIGN(DeviceSpec device, deviceByName(name, cuda));
     devices.push_back(std::move(device));
   }
   if (devices.empty()) {
     return fail(ErrorCode::Usage, "No device is named; use cpu, or cpu:0,cpu:1 for virtual ones.");
   }
-  const auto simulated = std::count_if(devices.begin(), devices.end(), [](const DeviceSpec& d) {
-    return d.kind == DeviceKind::Simulated;
-  });
-  if (simulated != 0 && simulated != static_cast<std::ptrdiff_t>(devices.size())) {
-    return fail(ErrorCode::Usage,
-                "Devices that are there and devices that are not cannot share a plan.");
+  ARGAND_TRY(checkKinds(devices, false));
+  const bool simulated = devices.front().kind == DeviceKind::Simulated;
+  for (DeviceSpec& device : devices) {
+    device.budgetBytes /= sharersOf(device, devices);
   }
   const int share = std::max(1, coreCount() / static_cast<int>(devices.size()));
   std::error_code ignored;
-  const bool measured = simulated == 0 && std::filesystem::exists(measuredProfilePath(), ignored);
+  const bool measured = !simulated && std::filesystem::exists(measuredProfilePath(), ignored);
   for (DeviceSpec& device : devices) {
-    device.threads = threads.value_or(simulated == 0 ? share : device.threads);
+    device.threads = threads.value_or(simulated ? device.threads : share);
     if (measured && device.kind == DeviceKind::Cpu) {
       device.profile = kMeasuredProfile;
     }

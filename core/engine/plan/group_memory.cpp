@@ -3,6 +3,7 @@
 
 #include "core/engine/plan/schedule.h"
 #include "core/engine/plan/step_bytes.h"
+#include "core/engine/plan/task_bytes.h"
 
 #include <algorithm>
 
@@ -44,10 +45,11 @@ std::int64_t GroupMemory::held(StepId id, const StepPlan* plan, int device) {
     const std::int64_t grid = chunkRows(step, m_graph, m_shapes);
     for (int d = 0; d < static_cast<int>(m_blank.devices.size()); ++d) {
       const RowRange rows = plan->rows(d);
-      std::int64_t bytes = momentBytes(step, out, rows.count());
+      const DeviceKind kind = m_blank.devices[at(d)].device.kind;
+      std::int64_t bytes = momentBytes(step, out, rows.count(), kind);
       for (std::int64_t begin = rows.begin; begin < rows.end;) {
         const std::int64_t end = std::min(rows.end, chunkAt(begin, grid, out.size.d).end);
-        bytes += plan->isSpilled(d, begin) ? 0 : pieceBytes(out, end - begin, m_blank.dtype);
+        bytes += plan->isSpilled(d, begin) ? 0 : pieceBytes(out, end - begin, m_blank.dtype, kind);
         begin = end;
       }
       known.push_back(bytes);
@@ -147,7 +149,9 @@ GroupBytes GroupMemory::walk(StepId first,
   const StepGroup& group = schedule.groups[groups - 1];
   GroupBytes bytes;
   for (int d = 0; d < static_cast<int>(plan.devices.size()); ++d) {
+    const DeviceKind kind = plan.devices[at(d)].device.kind;
     std::int64_t live = 0;
+    std::int64_t lingers = 0;
     for (const StepId source : sources) {
       live += held(source, steps[at(source)], d);
     }
@@ -156,7 +160,7 @@ GroupBytes GroupMemory::walk(StepId first,
       const RowRange& rows = schedule.pieces[at(piece.step)][at(d)][at(piece.piece)];
       if (!plan.steps[at(piece.step)].isSpilled(d, rows.begin)) {
         const Shape out = outputShape(program.step(piece.step), m_graph, m_shapes);
-        live += sign * pieceBytes(out, rows.count(), plan.dtype);
+        live += sign * pieceBytes(out, rows.count(), plan.dtype, kind);
       }
     };
     for (const Task& task : group.tasks[at(d)]) {
@@ -164,16 +168,16 @@ GroupBytes GroupMemory::walk(StepId first,
       const Shape out = outputShape(step, m_graph, m_shapes);
       if (task.piece == 0) {
         const std::int64_t rows = plan.steps[at(task.step)].rows(d).count();
-        live += momentBytes(step, out, rows);
-        live += step.toConsumer ? rows * out.size.h * out.size.w * plan.outputBytesPerVoxel : 0;
+        live += momentBytes(step, out, rows, kind);
+        const bool keepsOutput = step.toConsumer && kind != DeviceKind::Cuda;
+        live += keepsOutput ? rows * out.size.h * out.size.w * plan.outputBytesPerVoxel : 0;
       }
       if (!step.toConsumer) {
         hold({task.step, task.piece}, 1);
       }
-      peak = std::max(
-          peak,
-          live + scratchBytes(
-                     task, program, m_graph, m_shapes, plan.dtype, plan.devices[at(d)].device));
+      const TaskBytes taken = taskBytes(task, group, d, plan, m_graph, program, m_shapes, schedule);
+      peak = std::max(peak, live + lingers + taken.scratch);
+      lingers = taken.lingers;
       for (const PieceRef& piece : task.drops) {
         hold(piece, -1);
       }

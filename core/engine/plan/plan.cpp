@@ -303,6 +303,11 @@ Result<void> validate(const Plan& plan, const Graph& graph) {
   if (plan.devices.empty()) {
     return refuse("The plan names no device.");
   }
+  std::vector<DeviceSpec> devices;
+  for (const DevicePlan& device : plan.devices) {
+    devices.push_back(device.device);
+  }
+  ARGAND_TRY(checkKinds(devices, plan.training));
   if (plan.steps.size() != program.steps.size()) {
     return refuse(fmt::format("The plan has {} steps, this network {}; it belongs to another one.",
                               plan.steps.size(),

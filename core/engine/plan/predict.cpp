@@ -4,6 +4,7 @@
 #include "core/engine/plan/predict_training.h"
 #include "core/engine/plan/schedule.h"
 #include "core/engine/plan/step_bytes.h"
+#include "core/engine/plan/task_bytes.h"
 
 #include <algorithm>
 #include <optional>
@@ -33,8 +34,9 @@ class Walk {
   void run() {
     peak(m_live, {});
     for (const StepGroup& group : m_schedule.groups) {
+      m_lingers = 0;
       for (const Task& task : group.tasks[static_cast<std::size_t>(m_device)]) {
-        take(task);
+        take(group, task);
       }
       for (const PieceRef& piece : group.drops[static_cast<std::size_t>(m_device)]) {
         drop(piece);
@@ -51,27 +53,25 @@ class Walk {
   [[nodiscard]] std::int64_t hostPeakBytes() const { return m_hostPeak; }
 
  private:
-  void take(const Task& task) {
+  void take(const StepGroup& group, const Task& task) {
     const Step& step = m_program.step(task.step);
     const Shape out = outputShape(step, m_graph, m_shapes);
     if (task.piece == 0) {
       const std::int64_t rows =
           m_plan.steps[static_cast<std::size_t>(task.step)].rows(m_device).count();
       m_live += momentsOf(task.step);
-      if (step.toConsumer) {
+      // What a GPU makes is kept in host memory.
+      if (step.toConsumer && kind() != DeviceKind::Cuda) {
         m_live += rows * out.size.h * out.size.w * m_plan.outputBytesPerVoxel;
       }
     }
     if (!step.toConsumer) {
       hold({task.step, task.piece}, 1);
     }
-    peak(m_live + scratchBytes(task,
-                               m_program,
-                               m_graph,
-                               m_shapes,
-                               m_plan.dtype,
-                               m_plan.devices[static_cast<std::size_t>(m_device)].device),
-         task.step);
+    const TaskBytes bytes =
+        taskBytes(task, group, m_device, m_plan, m_graph, m_program, m_shapes, m_schedule);
+    peak(m_live + m_lingers + bytes.scratch, task.step);
+    m_lingers = bytes.lingers;
     for (const PieceRef& piece : task.drops) {
       drop(piece);
     }
@@ -84,7 +84,7 @@ class Walk {
         m_schedule.pieces[static_cast<std::size_t>(piece.step)][static_cast<std::size_t>(m_device)]
                          [static_cast<std::size_t>(piece.piece)];
     const Shape out = outputShape(m_program.step(piece.step), m_graph, m_shapes);
-    const std::int64_t bytes = sign * pieceBytes(out, rows.count(), m_plan.dtype);
+    const std::int64_t bytes = sign * pieceBytes(out, rows.count(), m_plan.dtype, kind());
     if (m_plan.steps[static_cast<std::size_t>(piece.step)].isSpilled(m_device, rows.begin)) {
       m_host += bytes;
       m_hostPeak = std::max(m_hostPeak, m_host);
@@ -97,8 +97,11 @@ class Walk {
     const Step& step = m_program.step(id);
     return momentBytes(step,
                        outputShape(step, m_graph, m_shapes),
-                       m_plan.steps[static_cast<std::size_t>(id)].rows(m_device).count());
+                       m_plan.steps[static_cast<std::size_t>(id)].rows(m_device).count(),
+                       kind());
   }
+
+  DeviceKind kind() const { return m_plan.devices[static_cast<std::size_t>(m_device)].device.kind; }
 
   void peak(std::int64_t bytes, std::optional<StepId> step) {
     DevicePlan& device = m_plan.devices[static_cast<std::size_t>(m_device)];
@@ -115,6 +118,7 @@ class Walk {
   const Schedule& m_schedule;
   const int m_device;
   std::int64_t m_live = 0;
+  std::int64_t m_lingers = 0;  // of the task before
   std::int64_t m_host = 0;
   std::int64_t m_hostPeak = 0;
 };

@@ -43,8 +43,12 @@ std::int64_t paddedReadRows(const Step& step,
 
 }  // namespace
 
-std::int64_t blockBytes(std::int64_t bytes) {
+std::int64_t blockBytes(std::int64_t bytes, DeviceKind kind) {
   constexpr std::int64_t kLine = 64;
+  constexpr std::int64_t kCudaBlock = 512;
+  if (kind == DeviceKind::Cuda) {
+    return bytes == 0 ? 0 : (bytes + kLine + kCudaBlock - 1) / kCudaBlock * kCudaBlock;
+  }
   return bytes == 0 ? 0 : (bytes + kLine - 1) / kLine * kLine + kLine;
 }
 
@@ -119,12 +123,15 @@ std::int64_t momentPieces(const Extent& size) {
   return (size.h * size.w + kMomentVoxels - 1) / kMomentVoxels;
 }
 
-std::int64_t pieceBytes(const Shape& output, std::int64_t rows, DType dtype) {
-  return blockBytes(rows * output.size.h * output.size.w * output.channels * bytesOf(dtype));
+std::int64_t pieceBytes(const Shape& output, std::int64_t rows, DType dtype, DeviceKind kind) {
+  return blockBytes(rows * output.size.h * output.size.w * output.channels * bytesOf(dtype), kind);
 }
 
-std::int64_t momentBytes(const Step& step, const Shape& output, std::int64_t rows) {
-  return step.norms.empty() ? 0 : blockBytes(rows * output.channels * kStatisticsBytes);
+std::int64_t momentBytes(const Step& step,
+                         const Shape& output,
+                         std::int64_t rows,
+                         DeviceKind kind) {
+  return step.norms.empty() ? 0 : blockBytes(rows * output.channels * kStatisticsBytes, kind);
 }
 
 std::int64_t scratchBytes(const Task& task,
@@ -186,11 +193,46 @@ std::int64_t scratchBytes(const Task& task,
   return bytes;
 }
 
+namespace {
+
+// The tables of what a step reads through, and its weights as Torch has them.
+std::int64_t cudaParameterBytes(const Step& step, const Graph& graph, DType dtype) {
+  const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;
+  const auto block = [](std::int64_t bytes) { return blockBytes(bytes, DeviceKind::Cuda); };
+  std::int64_t bytes = 0;
+  for (const ReadList& reads : step.reads) {
+    for (const Part& part : reads) {
+      if (part.norm) {
+        const Node& norm = graph.node(*part.norm);
+        bytes += 2 * block(norm.channels * wide);
+        for (const ParameterSpec& spec : graph.parametersOf(*part.norm)) {
+          const bool folded = std::holds_alternative<BatchNormOp>(norm.op);
+          bytes += folded ? 0 : block(spec.elements() * static_cast<std::int64_t>(sizeof(double)));
+        }
+      }
+      const bool slopes = part.activation && part.activation->kind == Activation::Kind::PRelu;
+      bytes += slopes ? block(graph.node(part.activation->node).channels * wide) : 0;
+      bytes += part.gate ? block(part.channels * wide) : 0;
+    }
+  }
+  if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
+    for (const ParameterSpec& spec : graph.parametersOf(step.node)) {
+      bytes += block(spec.elements() * (step.toConsumer ? wide : bytesOf(dtype)));
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
 std::int64_t stepParameterBytes(const Step& step,
                                 const Graph& graph,
                                 const std::vector<Shape>& shapes,
                                 DType dtype,
                                 const DeviceSpec& device) {
+  if (device.kind == DeviceKind::Cuda) {
+    return cudaParameterBytes(step, graph, dtype);
+  }
   const Node& node = graph.node(step.node);
   const std::int64_t wide = dtype == DType::Float64 ? 8 : 4;
   const std::int64_t size = bytesOf(computeType(step, graph, shapes, dtype, device));

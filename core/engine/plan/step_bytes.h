@@ -12,9 +12,10 @@
 // allocates it.
 namespace argand::engine {
 
-// Bytes that the arena takes for an allocation: whole cache lines and the line in
-// front that says whose it is.
-[[nodiscard]] std::int64_t blockBytes(std::int64_t bytes);
+// Bytes that an allocation takes. The arena gives whole cache lines and the line in
+// front that says whose it is; CUDA's allocator gives multiples of 512 bytes (a line is
+// added here too: its code is tested in the arena).
+[[nodiscard]] std::int64_t blockBytes(std::int64_t bytes, DeviceKind kind = DeviceKind::Cpu);
 
 // What computes a convolution or a transposed one.
 enum class ConvKernel {
@@ -65,13 +66,19 @@ inline constexpr std::int64_t kOneDnnReserve = 64 << 10;
 [[nodiscard]] std::int64_t momentPieces(const Extent& size);
 
 // A stored chunk of `rows` rows.
-[[nodiscard]] std::int64_t pieceBytes(const Shape& output, std::int64_t rows, DType dtype);
+[[nodiscard]] std::int64_t pieceBytes(const Shape& output,
+                                      std::int64_t rows,
+                                      DType dtype,
+                                      DeviceKind kind);
 
 // The statistics of a slab of `rows` rows; 0 where no norm needs them.
-[[nodiscard]] std::int64_t momentBytes(const Step& step, const Shape& output, std::int64_t rows);
+[[nodiscard]] std::int64_t momentBytes(const Step& step,
+                                       const Shape& output,
+                                       std::int64_t rows,
+                                       DeviceKind kind);
 
-// What a task takes beside what is stored, while it runs: chunk in, chunk out,
-// what oneDNN takes.
+// What a task of the processor takes beside what is stored, while it runs: chunk in,
+// chunk out, what oneDNN takes. Of any device: taskBytes (task_bytes.h).
 [[nodiscard]] std::int64_t scratchBytes(const Task& task,
                                         const Program& program,
                                         const Graph& graph,

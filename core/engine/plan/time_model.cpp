@@ -68,7 +68,9 @@ Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
   for (const DeviceSpec& device : devices) {
     Speeds speeds;
     ARGAND_ASSIGN(speeds.profile, profileOf(device));
-    speeds.scale = static_cast<double>(device.threads) / speeds.profile.threads;
+    speeds.scale = device.kind == DeviceKind::Cuda
+                       ? 1.0 / sharersOf(device, devices)
+                       : static_cast<double>(device.threads) / speeds.profile.threads;
     for (const StepWork& work : model.m_work) {
       speeds.flopsPerSecond.push_back(
           speeds.scale *

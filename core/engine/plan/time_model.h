@@ -70,7 +70,7 @@ class TimeModel {
 
   struct Speeds {
     DeviceProfile profile;
-    double scale = 1.0;                  // threads of the device over those of the profile
+    double scale = 1.0;                  // its share of what the profile describes
     std::vector<double> flopsPerSecond;  // by step
   };
 

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <mutex>
+#include <optional>
 
 namespace argand::engine {
 
@@ -11,7 +12,7 @@ namespace {
 
 struct Registered {
   std::mutex mutex;
-  BackendFactory factory = nullptr;
+  std::optional<CudaFactory> factory;
 };
 
 Registered& registered() {
@@ -26,14 +27,14 @@ std::string loaderMessage() {
 
 }  // namespace
 
-Result<BackendFactory> cudaBackend() {
+Result<CudaFactory> cudaFactory() {
   Registered& known = registered();
   const std::lock_guard lock(known.mutex);
-  if (known.factory != nullptr) {
-    return known.factory;
+  if (known.factory) {
+    return *known.factory;
   }
-  void* library = dlopen(kCudaBackendLibrary, RTLD_NOW | RTLD_LOCAL);
-  void* entry = library == nullptr ? nullptr : dlsym(library, kCudaBackendEntry);
+  void* library = dlopen(kCudaFactoryLibrary, RTLD_NOW | RTLD_LOCAL);
+  void* entry = library == nullptr ? nullptr : dlsym(library, kCudaFactoryEntry);
   if (entry == nullptr) {
     return fail(
         ErrorCode::NoPlan,
@@ -41,11 +42,11 @@ Result<BackendFactory> cudaBackend() {
                     "loaded ({}). Use cpu.",
                     loaderMessage()));
   }
-  known.factory = reinterpret_cast<BackendFactory (*)()>(entry)();
-  return known.factory;
+  known.factory = *reinterpret_cast<const CudaFactory* (*)()>(entry)();
+  return *known.factory;
 }
 
-void setCudaBackend(BackendFactory factory) {
+void setCudaFactory(const CudaFactory& factory) {
   const std::lock_guard lock(registered().mutex);
   registered().factory = factory;
 }

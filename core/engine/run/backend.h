@@ -30,16 +30,24 @@ class DeviceBackend {
   [[nodiscard]] virtual std::unique_ptr<StepRunner> makeRunner(RunContext& context) = 0;
 };
 
-using BackendFactory = Result<std::unique_ptr<DeviceBackend>> (*)(const BackendRequest&);
+// How rows get from one CUDA device to another. Automatic: copies by the driver where
+// all GPUs of the plan reach each other's memory, else NCCL.
+enum class Exchange { Automatic, PeerCopy, Nccl };
 
-// What makes the backends of CUDA devices: the one set here, else that of the
-// plugin, which is loaded at the first call. Fails with NoPlan where there is none.
-[[nodiscard]] Result<BackendFactory> cudaBackend();
-void setCudaBackend(BackendFactory factory);
+// What makes everything of CUDA devices.
+struct CudaFactory {
+  Result<std::unique_ptr<DeviceBackend>> (*backend)(const BackendRequest&);
+  Result<std::unique_ptr<Transport>> (*transport)(const Plan&, Exchange);
+};
+
+// The one set here, else that of the plugin, which is loaded at the first call.
+// Fails with NoPlan where there is none.
+[[nodiscard]] Result<CudaFactory> cudaFactory();
+void setCudaFactory(const CudaFactory& factory);
 
 // The plugin's entry point: C linkage by name, C++ by type, because the plugin and
 // what loads it come from one build (checked by kArgandCudaAbi).
-inline constexpr const char* kCudaBackendLibrary = "libargand_engine_cuda_run.so";
-inline constexpr const char* kCudaBackendEntry = "argand_engine_cuda_backend_1";
+inline constexpr const char* kCudaFactoryLibrary = "libargand_engine_cuda_run.so";
+inline constexpr const char* kCudaFactoryEntry = "argand_engine_cuda_factory_2";
 
 }  // namespace argand::engine

@@ -27,13 +27,21 @@ struct Moments {
   std::vector<double> variance;
 };
 
-Moments joinedMoments(const SlabTensor& source, std::int64_t groups) {
+Moments joinedMoments(const SlabTensor& source,
+                      std::int64_t groups,
+                      Transport& transport,
+                      int device) {
   const std::int64_t channels = source.channels;
   std::vector<double> rows;
-  for (const Slab& slab : source.slabs) {
-    if (slab.moments.defined()) {
-      const double* from = slab.moments.template const_data_ptr<double>();
-      rows.insert(rows.end(), from, from + slab.moments.numel());
+  for (std::size_t n = 0; n < source.slabs.size(); ++n) {
+    const at::Tensor& moments = source.slabs[n].moments;
+    if (moments.defined()) {
+      const auto* from = reinterpret_cast<const double*>(
+          transport.receive(device,
+                            static_cast<int>(n),
+                            static_cast<const std::byte*>(moments.const_data_ptr()),
+                            static_cast<std::int64_t>(moments.nbytes())));
+      rows.insert(rows.end(), from, from + moments.numel());
     }
   }
   const auto plane = source.size.h * source.size.w;
@@ -197,13 +205,15 @@ kernels::Transform<kernels::Wide<S>> ChunkReader<S>::transformOf(const Part& par
   if (part.gate) {
     const SlabTensor& gate = m_context.activations[static_cast<std::size_t>(*part.gate)];
     std::vector<A>& wide = m_gates[*part.gate];
-    wide.resize(static_cast<std::size_t>(part.channels));
-    kernels::transformVoxels(rowAt(*part.gate, gate.ownerOf(0), 0),
-                             1,
-                             part.channels,
-                             wide.data(),
-                             part.channels,
-                             kernels::Transform<A>{});
+    if (wide.empty()) {
+      const int owner = gate.ownerOf(0);
+      const auto bytes = part.channels * static_cast<std::int64_t>(sizeof(S));
+      const auto* from = reinterpret_cast<const S*>(m_context.transport.receive(
+          m_device, owner, reinterpret_cast<const std::byte*>(rowAt(*part.gate, owner, 0)), bytes));
+      wide.resize(static_cast<std::size_t>(part.channels));
+      kernels::transformVoxels(
+          from, 1, part.channels, wide.data(), part.channels, kernels::Transform<A>{});
+    }
     transform.gate = wide.data();
   }
   return transform;
@@ -232,8 +242,10 @@ NormTable ChunkReader<S>::countedTable(const Part& part) const {
   const auto* grouped = std::get_if<GroupNormOp>(&node.op);
   const double epsilon = instance != nullptr ? instance->epsilon : grouped->epsilon;
   const bool affine = instance != nullptr ? instance->affine : grouped->affine;
-  const Moments moments =
-      joinedMoments(source, grouped != nullptr ? grouped->groups : source.channels);
+  const Moments moments = joinedMoments(source,
+                                        grouped != nullptr ? grouped->groups : source.channels,
+                                        m_context.transport,
+                                        m_device);
   at::Tensor gamma;
   at::Tensor beta;
   if (affine) {

@@ -80,6 +80,7 @@ struct Executor::State {
   std::vector<std::unique_ptr<Ledger>> ledgers;          // per device
   std::vector<DeviceWeights> weights;                    // per device; empty for
   std::vector<std::unique_ptr<DeviceBackend>> backends;  // those that have a backend, else null
+  std::unique_ptr<Transport> transport;
   Ledger host{"host memory", std::numeric_limits<std::int64_t>::max()};  // what is spilled
 
   Result<void> addDevice(int device);
@@ -141,6 +142,9 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
         for (std::size_t n = 0; n < state->plan.devices.size(); ++n) {
           ARGAND_TRY(state->addDevice(static_cast<int>(n)));
         }
+        if (!state->transport) {
+          state->transport = hostTransport(static_cast<int>(state->plan.devices.size()));
+        }
         return {};
       });
   ARGAND_TRY(placed);
@@ -149,7 +153,7 @@ Result<Executor> Executor::create(Graph graph, const Parameters& parameters, Pla
 
 Result<void> Executor::State::addDevice(int device) {
   const DeviceSpec& spec = plan.devices[static_cast<std::size_t>(device)].device;
-  ledgers.push_back(std::make_unique<Ledger>(spec.name, spec.budgetBytes));
+  ledgers.push_back(std::make_unique<Ledger>(spec.name, spec.budgetBytes, spec.kind));
   if (spec.kind == DeviceKind::Cpu) {
     const LedgerScope scope(*ledgers.back());
     backends.emplace_back();
@@ -157,10 +161,13 @@ Result<void> Executor::State::addDevice(int device) {
         weightsFor(graph, program, shapes, schedule, plan.dtype, parameters, device, spec));
     return {};
   }
-  ARGAND_ASSIGN(const BackendFactory factory, cudaBackend());
-  ARGAND_ASSIGN(
-      auto backend,
-      factory({graph, program, shapes, plan, schedule, parameters, device, *ledgers.back()}));
+  ARGAND_ASSIGN(const CudaFactory factory, cudaFactory());
+  if (!transport) {
+    ARGAND_ASSIGN(transport, factory.transport(plan, Exchange::Automatic));
+  }
+  ARGAND_ASSIGN(auto backend,
+                factory.backend(
+                    {graph, program, shapes, plan, schedule, parameters, device, *ledgers.back()}));
   backends.push_back(std::move(backend));
   weights.emplace_back();
   return {};
@@ -211,7 +218,7 @@ Result<RunReport> Executor::run(const InputProvider& input,
     flops += state.flopsPerRow[n] * static_cast<double>(depth);
   }
   ProgressMeter meter(progress, flops, state.program.steps.size());
-  const std::unique_ptr<Transport> transport = hostTransport(static_cast<int>(devices));
+  state.transport->reset();
   for (const auto& ledger : state.ledgers) {
     ledger->reset();
   }
@@ -228,7 +235,7 @@ Result<RunReport> Executor::run(const InputProvider& input,
                        state.parameters,
                        input,
                        output,
-                       *transport,
+                       *state.transport,
                        state.host,
                        stop,
                        {},
@@ -256,7 +263,7 @@ Result<RunReport> Executor::run(const InputProvider& input,
     device.budgetBytes = state.plan.devices[n].device.budgetBytes;
     device.predictedPeakBytes = state.plan.devices[n].predictedPeakBytes;
     device.peakBytes = state.ledgers[n]->peakBytes();
-    device.receivedBytes = transport->receivedBytes(static_cast<int>(n));
+    device.receivedBytes = state.transport->receivedBytes(static_cast<int>(n));
     state.ledgers[n]->reset();
   }
   report.hostPeakBytes = state.host.peakBytes();

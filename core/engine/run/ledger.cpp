@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/run/ledger.h"
 
-#include "core/engine/plan/devices.h"
+#include "core/engine/plan/step_bytes.h"
 
 #include <c10/core/CPUAllocator.h>
 #include <fmt/format.h>
@@ -119,11 +119,12 @@ class Arena {
 }  // namespace
 
 struct Ledger::Core {
-  Core(std::string name, std::int64_t budget)
-      : device(std::move(name)), budgetBytes(budget), arena(budget) {}
+  Core(std::string name, std::int64_t budget, DeviceKind of)
+      : device(std::move(name)), budgetBytes(budget), kind(of), arena(budget) {}
 
   std::string device;
   std::int64_t budgetBytes = 0;
+  DeviceKind kind = DeviceKind::Cpu;
   mutable std::mutex mutex;
   std::int64_t live = 0;
   std::int64_t peak = 0;
@@ -192,8 +193,9 @@ class ChargingAllocator final : public c10::Allocator {
     if (bytes == 0) {
       return {nullptr, nullptr, &freeBlock, c10::Device(c10::DeviceType::CPU)};
     }
-    const std::size_t whole = (bytes + kAlignment - 1) / kAlignment * kAlignment + kAlignment;
     const std::shared_ptr<Ledger::Core>& core = currentCore();
+    const auto whole = static_cast<std::size_t>(
+        blockBytes(static_cast<std::int64_t>(bytes), core ? core->kind : DeviceKind::Cpu));
     void* block = core ? core->take(whole) : takeFromSystem(whole);
     new (block) Header{core, whole};
     void* data = static_cast<std::byte*>(block) + kAlignment;
@@ -215,8 +217,8 @@ void installAllocator() {
 
 }  // namespace
 
-Ledger::Ledger(std::string device, std::int64_t budgetBytes)
-    : m_core(std::make_shared<Core>(std::move(device), budgetBytes)) {
+Ledger::Ledger(std::string device, std::int64_t budgetBytes, DeviceKind kind)
+    : m_core(std::make_shared<Core>(std::move(device), budgetBytes, kind)) {
   installAllocator();
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/engine/plan/devices.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -16,7 +18,8 @@ namespace argand::engine {
 // once, used again by whatever comes next, and given back with the ledger.
 class Ledger {
  public:
-  Ledger(std::string device, std::int64_t budgetBytes);
+  // Blocks are charged as the allocator of a device of that kind gives them.
+  Ledger(std::string device, std::int64_t budgetBytes, DeviceKind kind = DeviceKind::Cpu);
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/cuda/kernels/device.h"
+#include "core/engine/cuda/kernels/moment_pieces.h"
 
 namespace argand::engine::cuda {
 
 namespace {
-
-// Voxels of a row that a block takes. Fixed, like everything that decides in
-// which order numbers are added: the type and the number of channels alone.
-constexpr std::int64_t kPieceVoxels = 1024;
 
 // Values that a thread holds at once. Their mean is taken first and then their
 // squared deviations from it, so that float is enough; all else is in double.
@@ -79,8 +76,9 @@ __global__ void momentsOfPieces(Statistics args) {
   __shared__ Sums shared[kThreads * kCount];
   const std::int64_t channel =
       (static_cast<std::int64_t>(blockIdx.z) * blockDim.x + threadIdx.x) * kCount;
-  const std::int64_t begin = blockIdx.x * kPieceVoxels;
-  const std::int64_t end = begin + kPieceVoxels < args.plane ? begin + kPieceVoxels : args.plane;
+  const std::int64_t begin = blockIdx.x * kMomentPieceVoxels;
+  const std::int64_t end =
+      begin + kMomentPieceVoxels < args.plane ? begin + kMomentPieceVoxels : args.plane;
   const bool works = channel < args.channels;
   const T* const row =
       static_cast<const T*>(args.rows) + blockIdx.y * args.plane * args.channels + channel;
@@ -149,13 +147,13 @@ constexpr unsigned kJoinLanes = 8;
 __global__ void joinPieces(Statistics args) {
   __shared__ Moments shared[kJoinChannels * kJoinLanes];
   const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * kJoinChannels + threadIdx.x;
-  const std::int64_t pieces = (args.plane + kPieceVoxels - 1) / kPieceVoxels;
+  const std::int64_t pieces = (args.plane + kMomentPieceVoxels - 1) / kMomentPieceVoxels;
   Moments sum = {0.0, 0.0, 0.0};
   for (std::int64_t n = threadIdx.y; n < pieces && channel < args.channels; n += kJoinLanes) {
     const double* const piece =
         args.scratch + ((blockIdx.y * pieces + n) * args.channels + channel) * 2;
-    const std::int64_t left = args.plane - n * kPieceVoxels;
-    const auto voxels = static_cast<double>(left < kPieceVoxels ? left : kPieceVoxels);
+    const std::int64_t left = args.plane - n * kMomentPieceVoxels;
+    const auto voxels = static_cast<double>(left < kMomentPieceVoxels ? left : kMomentPieceVoxels);
     sum = joined(sum, {voxels, piece[0], piece[1]});
   }
   const unsigned at = threadIdx.y * kJoinChannels + threadIdx.x;
@@ -196,7 +194,7 @@ template <typename T, int kCount>
 cudaError_t start(const Statistics& args, cudaStream_t stream) {
   const std::int64_t packsOfChannels = args.channels / kCount;
   const dim3 block = blockFor(packsOfChannels);
-  const dim3 grid(static_cast<unsigned>(divideUp(args.plane, kPieceVoxels)),
+  const dim3 grid(static_cast<unsigned>(divideUp(args.plane, kMomentPieceVoxels)),
                   static_cast<unsigned>(args.rowCount),
                   static_cast<unsigned>(divideUp(packsOfChannels, block.x)));
   return launch(momentsOfPieces<T, kCount>, grid, block, stream, args);
@@ -205,7 +203,7 @@ cudaError_t start(const Statistics& args, cudaStream_t stream) {
 }  // namespace
 
 std::int64_t statisticsScratch(std::int64_t rowCount, std::int64_t plane, std::int64_t channels) {
-  return rowCount * divideUp(plane, kPieceVoxels) * channels * 2;
+  return rowCount * divideUp(plane, kMomentPieceVoxels) * channels * 2;
 }
 
 cudaError_t statistics(const Statistics& args, cudaStream_t stream) {

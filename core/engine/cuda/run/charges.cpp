@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/cuda/run/charges.h"
 
+#include "core/engine/plan/step_bytes.h"
+
 #include <c10/cuda/CUDACachingAllocator.h>
 
 #include <mutex>
@@ -33,7 +35,9 @@ struct Charges {
   void note(const c10::CachingDeviceAllocator::TraceEntry& entry) {
     using Entry = c10::CachingDeviceAllocator::TraceEntry;
     if (entry.action_ == Entry::ALLOC && current() != nullptr) {
-      charge(*current(), entry.addr_, static_cast<std::int64_t>(entry.size_));
+      charge(*current(),
+             entry.addr_,
+             blockBytes(static_cast<std::int64_t>(entry.size_), DeviceKind::Cuda));
     } else if (entry.action_ == Entry::FREE_COMPLETED) {
       release(entry.addr_);
     }

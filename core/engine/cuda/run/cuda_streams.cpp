@@ -4,9 +4,7 @@
 #include "core/base/assert.h"
 
 #include <ATen/ATen.h>
-#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
-#include <c10/cuda/PeerToPeerAccess.h>
 
 #include <stdexcept>
 
@@ -14,8 +12,9 @@ namespace argand::engine::cuda {
 
 namespace {
 
-// Tasks that may be queued: enough that a GPU never waits for the processor.
-constexpr std::size_t kTasksAhead = 4;
+// Tasks that may be queued behind the one that runs: a GPU then never waits for the
+// processor, and what they have fetched is there at most so many times.
+constexpr std::size_t kTasksAhead = 1;
 
 }  // namespace
 
@@ -41,31 +40,51 @@ at::Tensor CudaStreams::fetch(const at::Tensor& from) {
   {
     const c10::cuda::CUDAStreamGuard copying(m_copy);
     to = at::empty(from.sizes(), from.options().device(device()).pinned_memory(false));
-    if (from.is_cuda() && from.get_device() != device().index()) {
-      meet(from.device().index());
-      C10_CUDA_CHECK(cudaMemcpyPeerAsync(to.mutable_data_ptr(),
-                                         device().index(),
-                                         from.const_data_ptr(),
-                                         from.get_device(),
-                                         from.nbytes(),
-                                         m_copy.stream()));
-    } else {
-      to.copy_(from, true);
-    }
+    to.copy_(from, true);
   }
-  c10::cuda::CUDAEvent arrived;
-  arrived.record(m_copy);
-  arrived.block(m_compute);
-  to.record_stream(m_compute);
+  awaited(to);
   return to;
 }
 
-// Copies between the two go directly from now on, where the machine can do that, and
-// else by way of host memory.
-void CudaStreams::meet(c10::DeviceIndex peer) {
-  if (m_peers.insert(peer).second && c10::cuda::get_p2p_access(device().index(), peer)) {
-    c10::cuda::CUDACachingAllocator::enablePeerAccess(device().index(), peer);
+at::Tensor CudaStreams::receive(const at::Tensor& from, const Copy& copy) {
+  ARGAND_ASSERT(from.is_contiguous());
+  at::Tensor to;
+  {
+    const c10::cuda::CUDAStreamGuard copying(m_copy);
+    to = at::empty(from.sizes(), from.options().device(device()).pinned_memory(false));
+    copy(static_cast<std::byte*>(to.mutable_data_ptr()), m_copy.stream());
   }
+  awaited(to);
+  return to;
+}
+
+void CudaStreams::awaited(const at::Tensor& copied) {
+  c10::cuda::CUDAEvent arrived;
+  arrived.record(m_copy);
+  arrived.block(m_compute);
+  copied.record_stream(m_compute);
+}
+
+// cuDNN chooses by its rules, never by a trial, and without TF32, so that every
+// plan gets the same algorithm for the same chunk.
+at::Tensor CudaStreams::convolve(const at::Tensor& in,
+                                 const at::Tensor& weight,
+                                 const at::Tensor& bias,
+                                 const ConvOp& conv) {
+  const std::int64_t zeros[] = {0, 0, 0};
+  return at::_convolution(in,
+                          weight,
+                          bias.defined() ? std::optional(bias) : std::nullopt,
+                          {conv.stride.d, conv.stride.h, conv.stride.w},
+                          {0, conv.padding.h, conv.padding.w},
+                          {conv.dilation.d, conv.dilation.h, conv.dilation.w},
+                          false,
+                          zeros,
+                          conv.groups,
+                          false,
+                          true,
+                          true,
+                          false);
 }
 
 void CudaStreams::store(const at::Tensor& from, const at::Tensor& to) {
@@ -79,10 +98,12 @@ void CudaStreams::store(const at::Tensor& from, const at::Tensor& to) {
 
 void CudaStreams::pace() {
   checkBudget();
-  m_queued.emplace_back();
-  m_queued.back().record(m_compute);
+  Queued& task = m_queued.emplace_back();
+  task.computed.record(m_compute);
+  task.copied.record(m_copy);
   while (m_queued.size() > kTasksAhead) {
-    m_queued.front().synchronize();
+    m_queued.front().computed.synchronize();
+    m_queued.front().copied.synchronize();
     m_queued.pop_front();
   }
 }

@@ -9,7 +9,6 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include <deque>
-#include <set>
 
 namespace argand::engine::cuda {
 
@@ -26,20 +25,31 @@ class CudaStreams final : public DeviceStreams {
 
   [[nodiscard]] at::Tensor hostMemory(at::IntArrayRef sizes, at::ScalarType type) override;
   [[nodiscard]] at::Tensor fetch(const at::Tensor& from) override;
+  [[nodiscard]] at::Tensor receive(const at::Tensor& from, const Copy& copy) override;
+  [[nodiscard]] at::Tensor convolve(const at::Tensor& in,
+                                    const at::Tensor& weight,
+                                    const at::Tensor& bias,
+                                    const ConvOp& conv) override;
   void store(const at::Tensor& from, const at::Tensor& to) override;
   void pace() override;
   void settle() override;
 
  private:
-  void meet(c10::DeviceIndex peer);
+  // What has been copied by now, for what computes from now on.
+  void awaited(const at::Tensor& copied);
   void checkBudget() const;
+
+  // The end of a task that may still run.
+  struct Queued {
+    c10::cuda::CUDAEvent computed;
+    c10::cuda::CUDAEvent copied;
+  };
 
   ChargeScope m_charges;
   c10::cuda::CUDAStream m_compute;
   c10::cuda::CUDAStream m_copy;
   c10::cuda::CUDAStreamGuard m_guard;
-  std::set<c10::DeviceIndex> m_peers;  // whose memory is read directly where that is possible
-  std::deque<c10::cuda::CUDAEvent> m_queued;  // the end of each task that may still run
+  std::deque<Queued> m_queued;
 };
 
 }  // namespace argand::engine::cuda

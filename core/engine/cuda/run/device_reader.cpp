@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <span>
-#include <stdexcept>
 
 namespace argand::engine::cuda {
 
@@ -21,13 +20,6 @@ Scalar scalarOf(at::ScalarType type) {
       return Scalar::Float16;
     default:
       return Scalar::Float32;
-  }
-}
-
-void must(cudaError_t status, const char* doing) {
-  if (status != cudaSuccess) {
-    throw std::runtime_error(
-        fmt::format("CUDA error {} while {}", static_cast<int>(status), doing));
   }
 }
 
@@ -122,7 +114,8 @@ DeviceReader::Pieces DeviceReader::sourcePieces(const StepGroup& group,
     // Inside a group a device's pieces may reach beyond its slab; outside, its slab is read.
     std::int64_t end = std::min(rows.end, stored.end);
     end = source >= group.first ? end : std::min(end, tensor.slabs[device].rows.end);
-    pieces.held.push_back(near(voxels.narrow(0, row - stored.begin, end - row), owner));
+    const bool spilled = m_context.plan.steps[s].isSpilled(owner, stored.begin);
+    pieces.held.push_back(near(voxels.narrow(0, row - stored.begin, end - row), owner, spilled));
     pieces.list.push_back({pieces.held.back().const_data_ptr(), row, end});
     row = end;
   }
@@ -130,16 +123,18 @@ DeviceReader::Pieces DeviceReader::sourcePieces(const StepGroup& group,
 }
 
 // The same on this device.
-at::Tensor DeviceReader::near(const at::Tensor& tensor, int owner) {
-  if (owner != m_device) {
+at::Tensor DeviceReader::near(const at::Tensor& tensor, int owner, bool spilled) {
+  if (owner == m_device) {
+    return spilled ? m_streams.fetch(tensor) : tensor;
+  }
+  return m_streams.receive(tensor, [&](std::byte* memory, cudaStream_t stream) {
     static_cast<void>(
         m_context.transport.receive(m_device,
                                     owner,
                                     static_cast<const std::byte*>(tensor.const_data_ptr()),
-                                    static_cast<std::int64_t>(tensor.nbytes())));
-  }
-  return owner == m_device && tensor.device() == m_streams.device() ? tensor
-                                                                    : m_streams.fetch(tensor);
+                                    static_cast<std::int64_t>(tensor.nbytes()),
+                                    {memory, stream}));
+  });
 }
 
 Transform DeviceReader::transformOf(const Part& part) {
@@ -179,7 +174,9 @@ const at::Tensor& DeviceReader::gateOf(StepId id) {
     const SlabTensor& source = m_context.activations[static_cast<std::size_t>(id)];
     const int owner = source.ownerOf(0);
     const at::Tensor& stored = source.slabs[static_cast<std::size_t>(owner)].pieces.at(0);
-    gate = near(stored, owner).to(wideType(m_context.plan.dtype), false, true);
+    const StepPlan& plan = m_context.plan.steps[static_cast<std::size_t>(id)];
+    gate = near(stored, owner, plan.isSpilled(owner, 0))
+               .to(wideType(m_context.plan.dtype), false, true);
   }
   return gate;
 }
@@ -205,7 +202,7 @@ NormTable DeviceReader::countedTable(const Part& part) {
   for (std::size_t n = 0; n < source.slabs.size(); ++n) {
     const at::Tensor& moments = source.slabs[n].moments;
     if (moments.defined()) {
-      slabs.push_back(near(moments, static_cast<int>(n)));
+      slabs.push_back(near(moments, static_cast<int>(n), false));
     }
   }
   const at::Tensor moments = slabs.size() == 1 ? slabs[0] : at::cat(slabs);

@@ -2,15 +2,13 @@
 #pragma once
 
 #include "core/engine/cuda/kernels/kernels.h"
+#include "core/engine/cuda/run/calls.h"
 #include "core/engine/cuda/run/device_streams.h"
 #include "core/engine/cuda/run/device_weights.h"
 
 namespace argand::engine::cuda {
 
 [[nodiscard]] Scalar scalarOf(at::ScalarType type);
-
-// Throws what a launch or a call of CUDA says.
-void must(cudaError_t status, const char* doing);
 
 // Reads rows of what a step reads into one tensor of the device: concatenated
 // along channels, with norm, activation and gate applied on the way. What other
@@ -47,7 +45,7 @@ class DeviceReader {
 
   [[nodiscard]] Result<Pieces> inputPieces(const RowRange& rows);
   [[nodiscard]] Pieces sourcePieces(const StepGroup& group, StepId source, const RowRange& rows);
-  [[nodiscard]] at::Tensor near(const at::Tensor& tensor, int owner);
+  [[nodiscard]] at::Tensor near(const at::Tensor& tensor, int owner, bool spilled);
   [[nodiscard]] Transform transformOf(const Part& part);
   [[nodiscard]] const NormTable& tableOf(const Part& part);
   [[nodiscard]] NormTable countedTable(const Part& part);

@@ -2,6 +2,7 @@
 #include "core/engine/cuda/run/device_runner.h"
 
 #include "core/base/assert.h"
+#include "core/engine/plan/task_bytes.h"
 
 #include <ATen/ATen.h>
 
@@ -29,17 +30,14 @@ at::Tensor asRows(const at::Tensor& batch) {
 DeviceRunner::DeviceRunner(RunContext& context,
                            const DeviceTables& tables,
                            int device,
-                           std::unique_ptr<DeviceStreams> streams,
-                           Ledger& ledger)
+                           std::unique_ptr<DeviceStreams> streams)
     : m_context(context),
       m_tables(tables),
       m_device(device),
       m_streams(std::move(streams)),
-      m_ledger(ledger),
       m_reader(context, tables, device, *m_streams) {}
 
 DeviceRunner::~DeviceRunner() {
-  m_ledger.release(m_consumerBytes);
   m_context.host.release(m_spilledBytes);
 }
 
@@ -68,14 +66,8 @@ Result<void> DeviceRunner::run(const StepGroup& group, const Task& task) {
   return {};
 }
 
-// Whole chunks also of what the network's input alone is read for, of which there
-// are always all rows: rounding may depend on the rows beside.
 RowRange DeviceRunner::computed(const Now& now) const {
-  const ReadList& reads = now.step.reads[0];
-  const bool ofInput =
-      std::all_of(reads.begin(), reads.end(), [](const Part& part) { return part.source < 0; });
-  return ofInput ? now.task.whole
-                 : computedRows(now.task, m_context.program, m_context.graph, m_context.plan.dtype);
+  return rowsComputedByCuda(now.task, m_context.program, m_context.graph, m_context.plan.dtype);
 }
 
 at::Tensor DeviceRunner::emptyRows(const Now& now, std::int64_t rows, at::ScalarType type) const {
@@ -108,24 +100,8 @@ Result<at::Tensor> DeviceRunner::convolve(const Now& now) {
   ARGAND_ASSIGN(at::Tensor in,
                 m_reader.read(now.group, now.step.reads[0], now.in.size, inputRows(conv, rows)));
   in = in.to(weights.weight.scalar_type());
-  // Padded along height and width only: along depth the rows have padding and halo.
-  // cuDNN chooses by its rules, never by a trial, and without TF32, so that every
-  // plan gets the same algorithm for the same chunk.
-  const std::int64_t zeros[] = {0, 0, 0};
-  const at::Tensor out =
-      at::_convolution(asBatch(in),
-                       weights.weight,
-                       weights.bias.defined() ? std::optional(weights.bias) : std::nullopt,
-                       {conv.stride.d, conv.stride.h, conv.stride.w},
-                       {0, conv.padding.h, conv.padding.w},
-                       {conv.dilation.d, conv.dilation.h, conv.dilation.w},
-                       false,
-                       zeros,
-                       conv.groups,
-                       false,
-                       true,
-                       true,
-                       false);
+  // Along depth the rows have their padding and halo already.
+  const at::Tensor out = m_streams->convolve(asBatch(in), weights.weight, weights.bias, conv);
   ARGAND_ASSERT(out.size(2) == rows.count() && out.size(3) == now.out.size.h &&
                 out.size(4) == now.out.size.w);
   return asRows(out).narrow(0, now.task.kept.begin - rows.begin, now.task.kept.count());
@@ -292,12 +268,6 @@ void DeviceRunner::keep(const Now& now, const at::Tensor& result) {
 }
 
 Result<void> DeviceRunner::handOver(const Now& now, const at::Tensor& scores) {
-  const Slab& slab = slabOf(now.task.step);
-  if (now.task.piece == 0) {
-    const std::int64_t voxels = slab.rows.count() * now.out.size.h * now.out.size.w;
-    m_ledger.charge(voxels * m_context.plan.outputBytesPerVoxel);
-    m_consumerBytes = voxels * m_context.plan.outputBytesPerVoxel;
-  }
   const at::Tensor values = scores.to(wideType(m_context.plan.dtype)).contiguous();
   const at::Tensor host = m_streams->hostMemory(values.sizes(), values.scalar_type());
   m_streams->store(values, host);

@@ -12,8 +12,7 @@ class DeviceRunner final : public StepRunner {
   DeviceRunner(RunContext& context,
                const DeviceTables& tables,
                int device,
-               std::unique_ptr<DeviceStreams> streams,
-               Ledger& ledger);
+               std::unique_ptr<DeviceStreams> streams);
   ~DeviceRunner() override;
   DeviceRunner(const DeviceRunner&) = delete;
   DeviceRunner& operator=(const DeviceRunner&) = delete;
@@ -61,9 +60,7 @@ class DeviceRunner final : public StepRunner {
   const DeviceTables& m_tables;
   const int m_device;
   std::unique_ptr<DeviceStreams> m_streams;
-  Ledger& m_ledger;
   DeviceReader m_reader;
-  std::int64_t m_consumerBytes = 0;  // what the consumer keeps of this device's rows
   std::int64_t m_spilledBytes = 0;
 };
 

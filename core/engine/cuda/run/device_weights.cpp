@@ -62,10 +62,13 @@ DeviceTables tablesOn(const at::Device& device, const BackendRequest& request) {
       const std::int64_t in = request.graph.node(node.inputs[0]).channels;
       // A linear layer's weight becomes that of a convolution of one voxel.
       to.weight =
-          placed(get("weight"), device, type)
+          get("weight")
+              .detach()
+              .to(type)
               .reshape(
                   {conv.channels, in / conv.groups, conv.kernel.d, conv.kernel.h, conv.kernel.w})
-              .contiguous(at::MemoryFormat::ChannelsLast3d);
+              .contiguous(at::MemoryFormat::ChannelsLast3d)
+              .to(device);
       to.bias = placed(get("bias"), device, type);
     } else if (step.kind == Step::Kind::TransposedConv) {
       const at::Tensor weight = get("weight");
@@ -79,8 +82,7 @@ DeviceTables tablesOn(const at::Device& device, const BackendRequest& request) {
           const Node& norm = request.graph.node(*part.norm);
           if (std::holds_alternative<BatchNormOp>(norm.op)) {
             const NormTable table = foldedNorm(tensors, norm, wide);
-            tables.folded[*part.norm] = {placed(table.scale, device, wide),
-                                         placed(table.shift, device, wide)};
+            tables.folded[*part.norm] = {table.scale.to(device), table.shift.to(device)};
           } else {
             tables.affine[*part.norm] = {
                 placed(tensors.get(norm.name + ".weight"), device, at::kDouble),

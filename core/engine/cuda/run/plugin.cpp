@@ -3,10 +3,13 @@
 #include "core/engine/cuda/run/charges.h"
 #include "core/engine/cuda/run/cuda_streams.h"
 #include "core/engine/cuda/run/device_runner.h"
+#include "core/engine/cuda/run/device_transports.h"
 
 #include <ATen/Context.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/PeerToPeerAccess.h>
 
 namespace argand::engine::cuda {
 
@@ -36,7 +39,7 @@ class CudaBackend final : public DeviceBackend {
 
   std::unique_ptr<StepRunner> makeRunner(RunContext& context) override {
     return std::make_unique<DeviceRunner>(
-        context, m_tables, m_device, std::make_unique<CudaStreams>(m_index, m_ledger), m_ledger);
+        context, m_tables, m_device, std::make_unique<CudaStreams>(m_index, m_ledger));
   }
 
  private:
@@ -48,26 +51,61 @@ class CudaBackend final : public DeviceBackend {
 
 Result<std::unique_ptr<DeviceBackend>> makeCudaBackend(const BackendRequest& request) {
   const DeviceSpec& spec = request.plan.devices[static_cast<std::size_t>(request.device)].device;
-  const int count = c10::cuda::device_count();
-  if (spec.index >= count) {
-    return fail(
-        ErrorCode::NoPlan,
-        fmt::format("{} cannot be used: LibTorch finds {} CUDA devices here.", spec.name, count));
-  }
   return guarded(ErrorCode::NoPlan,
                  fmt::format("placing the weights on {}", spec.name),
                  [&]() -> std::unique_ptr<DeviceBackend> {
-                   at::globalContext().lazyInitDevice(at::kCUDA);
                    return std::make_unique<CudaBackend>(request,
                                                         static_cast<c10::DeviceIndex>(spec.index));
                  });
 }
 
+// Whether every GPU reads every other one's memory; opens it to Torch's allocator.
+bool reachEachOther(const std::vector<int>& gpus) {
+  bool all = true;
+  for (const int a : gpus) {
+    for (const int b : gpus) {
+      const auto from = static_cast<c10::DeviceIndex>(a);
+      const auto to = static_cast<c10::DeviceIndex>(b);
+      if (a != b && c10::cuda::get_p2p_access(from, to)) {
+        c10::cuda::CUDACachingAllocator::enablePeerAccess(from, to);
+      } else {
+        all = all && a == b;
+      }
+    }
+  }
+  return all;
+}
+
+Result<std::unique_ptr<Transport>> makeTransport(const Plan& plan, Exchange exchange) {
+  const int count = c10::cuda::device_count();
+  std::vector<int> gpus;
+  for (const DevicePlan& device : plan.devices) {
+    if (device.device.index >= count) {
+      return fail(ErrorCode::NoPlan,
+                  fmt::format("{} cannot be used: LibTorch finds {} CUDA devices here.",
+                              device.device.name,
+                              count));
+    }
+    gpus.push_back(device.device.index);
+  }
+  return guarded(ErrorCode::NoPlan,
+                 "joining the CUDA devices of the plan",
+                 [&]() -> std::unique_ptr<Transport> {
+                   at::globalContext().lazyInitDevice(at::kCUDA);
+                   const bool copies = exchange == Exchange::Automatic
+                                           ? reachEachOther(gpus)
+                                           : exchange == Exchange::PeerCopy;
+                   return copies ? peerTransport(gpus) : ncclTransport(gpus);
+                 });
+}
+
+constexpr CudaFactory kFactory{&makeCudaBackend, &makeTransport};
+
 }  // namespace
 
 }  // namespace argand::engine::cuda
 
-extern "C" __attribute__((visibility("default"))) argand::engine::BackendFactory
-argand_engine_cuda_backend_1() {
-  return &argand::engine::cuda::makeCudaBackend;
+extern "C" __attribute__((visibility("default"))) const argand::engine::CudaFactory*
+argand_engine_cuda_factory_2() {
+  return &argand::engine::cuda::kFactory;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stands for the CUDA plugin where there is no GPU: two devices, one too old.
+// Stands for the CUDA plugin where there is no GPU: three devices, the last too old.
 #include "core/engine/cuda/plugin_abi.h"
 
 #include <cstdio>
@@ -24,10 +24,12 @@ int argand_engine_cuda_devices(ArgandCudaDevice* devices,
 #else
   (void)problem;
   (void)problemCapacity;
-  if (capacity >= 2) {
-    devices[0] = ArgandCudaDevice{"Fake 80GB", "", std::int64_t{80} << 30, 9, 0};
-    devices[1] = ArgandCudaDevice{"Old", "no kernel image", std::int64_t{4} << 30, 5, 0};
+  const std::int64_t gib = std::int64_t{1} << 30;
+  if (capacity >= 3) {
+    devices[0] = ArgandCudaDevice{"Fake 80GB", "", 80 * gib, 64 * gib, 9, 0};
+    devices[1] = ArgandCudaDevice{"NVIDIA L40S", "", 48 * gib, 16 * gib, 8, 9};
+    devices[2] = ArgandCudaDevice{"Old", "no kernel image", 4 * gib, 0, 5, 0};
   }
-  return 2;
+  return 3;
 #endif
 }

@@ -42,9 +42,10 @@ TEST(CudaLoader, PassesTheDriversReasonOn) {
 TEST(CudaLoader, ListsTheDevicesInTheDriversOrder) {
   const auto devices = cudaDevices(plugin(ARGAND_FAKE_PLUGIN));
   ASSERT_TRUE(devices) << devices.error().message;
-  ASSERT_EQ(devices->size(), 2U);
+  ASSERT_EQ(devices->size(), 3U);
   EXPECT_EQ(devices->front().name, "Fake 80GB");
   EXPECT_EQ(devices->front().memoryBytes, std::int64_t{80} << 30);
+  EXPECT_EQ(devices->front().freeBytes, std::int64_t{64} << 30);
   EXPECT_EQ(devices->front().computeMajor, 9);
   EXPECT_TRUE(devices->front().problem.empty());
   EXPECT_EQ(devices->back().problem, "no kernel image");
