@@ -4,6 +4,7 @@
 #include "core/base/assert.h"
 
 #include <ATen/ATen.h>
+#include <ATen/cuda/CUDAContextLight.h>
 #include <c10/cuda/CUDAException.h>
 
 #include <stdexcept>
@@ -16,13 +17,21 @@ namespace {
 // processor, and what they have fetched is there at most so many times.
 constexpr std::size_t kTasksAhead = 1;
 
+// cuBLAS keeps a workspace per thread and stream for as long as the process lives: it is
+// made before charges begin, and among what a budget leaves to the libraries.
+c10::cuda::CUDAStream withBlas(const c10::cuda::CUDAStream& stream) {
+  const c10::cuda::CUDAStreamGuard guard(stream);
+  at::cuda::getCurrentCUDABlasHandle();
+  return stream;
+}
+
 }  // namespace
 
 CudaStreams::CudaStreams(c10::DeviceIndex device, Ledger& ledger)
-    : m_charges(ledger),
-      m_compute(c10::cuda::getStreamFromPool(true, device)),
+    : m_compute(withBlas(c10::cuda::getStreamFromPool(true, device))),
       m_copy(c10::cuda::getStreamFromPool(false, device)),
-      m_guard(m_compute) {}
+      m_guard(m_compute),
+      m_charges(ledger) {}
 
 // A run that failed may have left copies under way, from and to memory that goes now.
 CudaStreams::~CudaStreams() {

@@ -45,10 +45,10 @@ class CudaStreams final : public DeviceStreams {
     c10::cuda::CUDAEvent copied;
   };
 
-  ChargeScope m_charges;
   c10::cuda::CUDAStream m_compute;
   c10::cuda::CUDAStream m_copy;
   c10::cuda::CUDAStreamGuard m_guard;
+  ChargeScope m_charges;
   std::deque<Queued> m_queued;
 };
 
