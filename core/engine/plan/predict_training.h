@@ -8,8 +8,9 @@
 
 namespace argand::engine {
 
-// Bytes that training keeps for one trained number: the weight, its gradient
-// and AdamW's two moments.
+// Numbers that training keeps for a trained one: the weight, its gradient and
+// AdamW's two moments. The first device that computes with it has them; others that
+// do have a copy of the weight.
 inline constexpr std::int64_t kCopiesPerWeight = 4;
 
 // What a training plan will need: every activation that the differentiable
@@ -29,5 +30,9 @@ void predictTraining(Plan& plan,
                                  const std::vector<Shape>& shapes,
                                  std::size_t step,
                                  std::size_t device);
+
+// Of weightBytes, by device, what stays between steps: all but the gradients, which
+// a step makes. `plan` is valid.
+[[nodiscard]] std::vector<std::int64_t> bytesBetweenSteps(const Plan& plan, const Graph& graph);
 
 }  // namespace argand::engine
