@@ -8,62 +8,39 @@
 
 namespace argand::engine {
 
-namespace {
-
-void predictTimes(Plan& plan,
-                  const Graph& graph,
-                  const Program& program,
-                  const std::vector<Shape>& shapes) {
+void estimateTrainingTimes(Plan& plan, const TimeModel& times) {
   const auto stages = static_cast<std::size_t>(stageCount(plan));
   std::vector<double> forward(stages, 0.0);
   std::vector<double> backward(stages, 0.0);
-  Speed together;
-  double work = 0.0;
+  std::vector<std::vector<double>> alone(plan.devices.size());
   for (DevicePlan& device : plan.devices) {
     device.busySeconds = 0.0;
-    together.flopsPerSecond += assumedSpeed(device.device, plan.dtype).flopsPerSecond;
   }
   for (std::size_t n = 0; n < plan.steps.size(); ++n) {
-    double slowest = 0.0;
-    const double times = plan.steps[n].recomputed > 0 ? 3.0 : 2.0;
+    const StepPlan& step = plan.steps[n];
+    const auto id = static_cast<StepId>(n);
+    TrainingSeconds slowest;
     for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-      const double seconds = stepSeconds(plan, graph, program, shapes, n, m);
-      plan.devices[m].busySeconds += (1.0 + times) * seconds;
-      slowest = std::max(slowest, seconds);
-      work += 3.0 * seconds * assumedSpeed(plan.devices[m].device, plan.dtype).flopsPerSecond;
+      const int device = static_cast<int>(m);
+      alone[m].push_back(times.trainingSeconds(device, id, {0, times.work(id).depth}).both());
+      TrainingSeconds own = times.trainingSeconds(device, id, step.rows(device));
+      own.backward += step.recomputed > 0 ? own.forward : 0.0;
+      plan.devices[m].busySeconds += own.both();
+      slowest.forward = std::max(slowest.forward, own.forward);
+      slowest.backward = std::max(slowest.backward, own.backward);
     }
-    const auto stage = static_cast<std::size_t>(plan.steps[n].stage);
-    forward[stage] += slowest / plan.microBatches;
-    backward[stage] += times * slowest / plan.microBatches;
+    const auto stage = static_cast<std::size_t>(step.stage);
+    forward[stage] += slowest.forward / plan.microBatches;
+    backward[stage] += slowest.backward / plan.microBatches;
   }
   plan.makespanSeconds = pipelineSeconds(plan.schedule, forward, backward, plan.microBatches);
-  plan.boundSeconds = work / together.flopsPerSecond;
-}
-
-}  // namespace
-
-double stepSeconds(const Plan& plan,
-                   const Graph& graph,
-                   const Program& program,
-                   const std::vector<Shape>& shapes,
-                   std::size_t step,
-                   std::size_t device) {
-  const Step& one = program.steps[step];
-  const OpCost cost = costOf(graph, one.node, shapes, plan.dtype);
-  const double depth = static_cast<double>(outputShape(one, graph, shapes).size.d);
-  const double share =
-      static_cast<double>(plan.steps[step].rows(static_cast<int>(device)).count()) / depth;
-  const Speed speed = assumedSpeed(plan.devices[device].device, plan.dtype);
-  // Beside the products: norm, activation and concat, each read and written.
-  return share * (static_cast<double>(cost.flops) / speed.flopsPerSecond +
-                  6.0 * static_cast<double>(cost.outputBytes) / speed.bytesPerSecond);
+  plan.boundSeconds = leastSeconds(alone);
 }
 
 void predictTraining(Plan& plan,
                      const Graph& graph,
                      const Program& program,
                      const std::vector<Shape>& shapes) {
-  predictTimes(plan, graph, program, shapes);
   for (std::size_t m = 0; m < plan.devices.size(); ++m) {
     const TrainingMemory memory = trainingMemory(plan, graph, program, shapes, m);
     DevicePlan& device = plan.devices[m];
