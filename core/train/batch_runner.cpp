@@ -9,7 +9,6 @@
 #include "core/train/loss.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -143,25 +142,13 @@ int BatchRunner::ownCases() const {
 
 void BatchRunner::addWorkers(int workers) {
   const engine::Plan& plan = m_plans.front();
-  const int stages = engine::stageCount(plan);
-  m_threads = 0;
-  for (const engine::DevicePlan& device : plan.devices) {
-    m_threads = std::max(m_threads, device.device.threads);
-  }
+  const std::vector<std::int64_t> kept = engine::bytesBetweenSteps(plan, m_graph);
   for (int n = 0; n < workers; ++n) {
     Worker worker{aliasOf(m_parameters), {}};
-    for (int stage = 0; stage < stages; ++stage) {
-      std::int64_t budget = 0;
-      std::int64_t state = 0;
-      for (const int m : engine::devicesOf(plan, stage)) {
-        const engine::DevicePlan& device = plan.devices[static_cast<std::size_t>(m)];
-        budget += device.device.budgetBytes;
-        // Weights and moments; the gradients are made within.
-        state += device.weightBytes / engine::kCopiesPerWeight * (engine::kCopiesPerWeight - 1);
-      }
-      worker.ledgers.push_back(std::make_unique<engine::Ledger>(
-          fmt::format("{} of the plan", stages == 1 ? "The device" : "A stage"), budget));
-      worker.ledgers.back()->charge(state);
+    for (std::size_t m = 0; m < plan.devices.size(); ++m) {
+      const engine::DeviceSpec& device = plan.devices[m].device;
+      worker.ledgers.push_back(std::make_unique<engine::Ledger>(device.name, device.budgetBytes));
+      worker.ledgers.back()->charge(kept[m]);
     }
     m_workers.push_back(std::move(worker));
   }
@@ -279,7 +266,6 @@ Result<void> BatchRunner::runOwn(std::span<const TrainingCase* const> cases,
   }
   std::vector<Result<void>> done(m_workers.size());
   const auto work = [&](std::size_t n) {
-    at::set_num_threads(m_threads);
     for (std::size_t at = n; at < cases.size() && done[n]; at += m_workers.size()) {
       done[n] = guarded(ErrorCode::Internal, "computing gradients", [&] {
         return runCases(

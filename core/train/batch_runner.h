@@ -61,7 +61,7 @@ class BatchRunner {
   // One side-by-side copy, or the one that has all stages.
   struct Worker {
     engine::Parameters parameters;                         // the same storage, gradients of its own
-    std::vector<std::unique_ptr<engine::Ledger>> ledgers;  // by stage
+    std::vector<std::unique_ptr<engine::Ledger>> ledgers;  // by device
   };
 
   // What a case gives beside its gradients.
@@ -104,7 +104,6 @@ class BatchRunner {
   const TrainOptions& m_options;
   std::optional<int> m_mirrorAxis;
   ProcessGroup* m_group;
-  int m_threads = 1;                  // of a worker
   std::vector<engine::Plan> m_plans;  // one for each size
   std::vector<Worker> m_workers;
   std::int64_t m_peakBytes = 0;  // before the last giveBack

@@ -2,6 +2,7 @@
 #include "core/train/loss.h"
 
 #include "core/base/assert.h"
+#include "core/engine/training/slab_ops.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -107,7 +108,7 @@ struct SlabSums : torch::autograd::Function<SlabSums> {
     return rows.sum(0);
   }
 
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
+  static variable_list backward(AutogradContext* context, variable_list& gradients) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const at::Tensor& labels = saved[1];
@@ -162,19 +163,32 @@ at::Tensor segmentationLoss(const engine::SlabScores& scores,
                             const std::vector<LabelValue>& labels,
                             const Size3& size,
                             RegionLoss kind) {
-  at::Tensor total;
-  std::int64_t classes = 0;
+  const std::int64_t classes = scores.scores.front().size(1);
+  std::vector<int> devices;
+  std::vector<engine::Tensors> slabs;
+  std::vector<engine::RowRange> rows;
   for (std::size_t n = 0; n < scores.scores.size(); ++n) {
-    const at::Tensor& slab = scores.scores[n];
-    ARGAND_ASSERT(slab.size(0) == 1);
-    classes = slab.size(1);
-    const std::int64_t begin = scores.rows[n].begin;
-    const std::int64_t end = std::min(scores.rows[n].end, size.k);
-    if (begin < end) {
-      const at::Tensor sums =
-          SlabSums::apply(slab, labelRows(labels, size, begin, end), kind == RegionLoss::Focal);
-      total = total.defined() ? total + sums : sums;
+    ARGAND_ASSERT(scores.scores[n].size(0) == 1);
+    const engine::RowRange counted = engine::clamped(scores.rows[n], size.k);
+    if (counted.count() > 0) {
+      devices.push_back(scores.devices[n]);
+      slabs.push_back({scores.scores[n]});
+      rows.push_back(counted);
     }
+  }
+  const engine::Tensors sums = engine::autograd::eachSlab(
+      scores.team,
+      devices,
+      slabs,
+      {},
+      [&](std::size_t n, const engine::Tensors& slab, const engine::Tensors&) -> at::Tensor {
+        return SlabSums::apply(slab[0],
+                               labelRows(labels, size, rows[n].begin, rows[n].end),
+                               kind == RegionLoss::Focal);
+      });
+  at::Tensor total = sums[0];
+  for (std::size_t n = 1; n < sums.size(); ++n) {
+    total = total + sums[n];
   }
   const at::Tensor both = total.narrow(0, 0, classes);
   const at::Tensor predicted = total.narrow(0, classes, classes);

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "core/base/json.h"
-#include "core/engine/plan/costs.h"
+#include "core/engine/graph/costs.h"
+#include "core/engine/plan/devices.h"
 
 #include <filesystem>
 #include <map>

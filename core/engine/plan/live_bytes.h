@@ -42,6 +42,10 @@ class LiveBytes {
     id = {};
   }
 
+  [[nodiscard]] bool isAlone(Id id) const {
+    return id.tensor >= 0 && m_tensors[static_cast<std::size_t>(id.tensor)].holders == 1;
+  }
+
   // For a moment beside what lives.
   void note(std::int64_t scratch) {
     if (m_live + scratch > m_peak) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/engine/graph/costs.h"
 #include "core/engine/graph/graph.h"
 #include "core/engine/graph/program.h"
-#include "core/engine/plan/costs.h"
 #include "core/engine/plan/devices.h"
 #include "core/engine/plan/pipeline_schedule.h"
 

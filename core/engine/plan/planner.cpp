@@ -4,6 +4,7 @@
 #include "core/engine/plan/budget.h"
 #include "core/engine/plan/inference_planner.h"
 #include "core/engine/plan/predict.h"
+#include "core/engine/plan/predict_training.h"
 #include "core/engine/plan/simulator.h"
 #include "core/engine/plan/training_plan.h"
 
@@ -72,11 +73,12 @@ Result<Words> parseWords(const PlanRequest& request) {
 // Training: the candidates are shares of the depth.
 class Search {
  public:
-  Search(const Graph& graph, const PlanRequest& request, std::vector<Shape> shapes)
-      : m_graph(graph),
-        m_request(request),
-        m_program(lowered(graph)),
-        m_shapes(std::move(shapes)) {}
+  Search(const Graph& graph,
+         const PlanRequest& request,
+         const Program& program,
+         const std::vector<Shape>& shapes,
+         const TimeModel& times)
+      : m_graph(graph), m_request(request), m_program(program), m_shapes(shapes), m_times(times) {}
 
   std::vector<Candidate> run(const Words& words) {
     m_words = words;
@@ -175,9 +177,10 @@ class Search {
   }
 
   void keep(Plan plan) {
-    if (plan.training && m_words.recomputes && !fitsBudgets(plan)) {
-      recomputeToFit(plan, m_graph, m_program, m_shapes);
+    if (m_words.recomputes) {
+      recomputeToFit(plan, m_graph, m_program, m_shapes, m_times);
     }
+    estimateTrainingTimes(plan, m_times);
     const auto recomputed = std::count_if(
         plan.steps.begin(), plan.steps.end(), [](const auto& s) { return s.recomputed > 0; });
     if (recomputed > 0) {
@@ -209,8 +212,12 @@ class Search {
     Plan plan = blank("slabs");
     std::vector<double> shares;
     double sum = 0.0;
-    for (const DeviceSpec& device : m_request.devices) {
-      shares.push_back(assumedSpeed(device, m_request.dtype).flopsPerSecond);
+    for (int device = 0; device < deviceCount(); ++device) {
+      double seconds = 0.0;
+      for (StepId id = 0; id < static_cast<StepId>(m_program.steps.size()); ++id) {
+        seconds += m_times.trainingSeconds(device, id, {0, m_times.work(id).depth}).both();
+      }
+      shares.push_back(1.0 / seconds);
       sum += shares.back();
     }
     for (double& share : shares) {
@@ -253,7 +260,7 @@ class Search {
   void addPipeline() {
     Plan plan = blank("pipeline");
     place(plan, std::vector<double>(m_request.devices.size(), 0.0), 0, 0);
-    if (!cutIntoStages(plan, m_graph, m_program, m_shapes)) {
+    if (!cutIntoStages(plan, m_program, m_times)) {
       return;
     }
     predict(plan, m_graph, m_program, m_shapes);
@@ -267,8 +274,9 @@ class Search {
   const Graph& m_graph;
   const PlanRequest& m_request;
   Words m_words;
-  Program m_program;
-  std::vector<Shape> m_shapes;
+  const Program& m_program;
+  const std::vector<Shape>& m_shapes;
+  const TimeModel& m_times;
   std::vector<Candidate> m_candidates;
 };
 
@@ -330,9 +338,11 @@ Result<std::vector<Candidate>> candidates(const Graph& graph, const PlanRequest&
     return inferenceCandidates(graph, request, words);
   }
   ARGAND_ASSIGN(const Words words, parseWords(request));
-  ARGAND_ASSIGN(std::vector<Shape> shapes, graph.shapes(request.input));
-  std::vector<Candidate> found = Search(graph, request, std::move(shapes)).run(words);
-  return found;
+  ARGAND_ASSIGN(const std::vector<Shape> shapes, graph.shapes(request.input));
+  const Program program = lowered(graph);
+  ARGAND_ASSIGN(const TimeModel times,
+                TimeModel::create(request.devices, request.dtype, graph, program, shapes));
+  return Search(graph, request, program, shapes, times).run(words);
 }
 
 Result<Plan> makePlan(const Graph& graph, const PlanRequest& request) {
@@ -382,9 +392,11 @@ Result<Plan> adoptPlan(const Graph& graph, Plan plan, const std::vector<DeviceSp
   ARGAND_ASSIGN(const auto shapes, graph.shapes(plan.input));
   const Program program = lowered(graph);
   predict(plan, graph, program, shapes);
-  if (!plan.training) {
-    ARGAND_ASSIGN(const TimeModel times,
-                  TimeModel::create(devices, plan.dtype, graph, program, shapes));
+  ARGAND_ASSIGN(const TimeModel times,
+                TimeModel::create(devices, plan.dtype, graph, program, shapes));
+  if (plan.training) {
+    estimateTrainingTimes(plan, times);
+  } else {
     (void)estimateTimes(plan, graph, program, times);
   }
   if (!fitsBudgets(plan)) {

@@ -10,7 +10,7 @@ namespace argand::engine {
 
 // What a plan will need, from its steps alone: peaks by exact liveness of weights,
 // pieces and scratch in the order of the schedule. Fills the bytes of `plan`; its
-// times are estimateTimes' (simulator.h). Training: all of predictTraining.
+// times are estimateTimes' (simulator.h), in training estimateTrainingTimes'.
 void predict(Plan& plan,
              const Graph& graph,
              const Program& program,

@@ -3,31 +3,32 @@
 
 #include "core/engine/graph/program.h"
 #include "core/engine/plan/plan.h"
+#include "core/engine/plan/time_model.h"
 
 #include <vector>
 
 namespace argand::engine {
 
-// Bytes that training keeps for one trained number: the weight, its gradient
-// and AdamW's two moments.
+// Numbers that training keeps for a trained one: the weight, its gradient and
+// AdamW's two moments. The first device that computes with it has them; others that
+// do have a copy of the weight.
 inline constexpr std::int64_t kCopiesPerWeight = 4;
 
 // What a training plan will need: every activation that the differentiable
 // forward keeps for backward, gradients, scratch, weights and the optimiser's
-// state, by replaying forward and backward operation by operation; times by
-// the assumed speeds, backward as twice forward. Fills the predictions of
-// `plan`. The loss is what segmentationLoss needs.
+// state, by replaying forward and backward operation by operation. Fills the bytes
+// of `plan`. The loss is what segmentationLoss needs.
 void predictTraining(Plan& plan,
                      const Graph& graph,
                      const Program& program,
                      const std::vector<Shape>& shapes);
 
-// Forward of one step on `device`'s rows by the assumed speed; all samples.
-[[nodiscard]] double stepSeconds(const Plan& plan,
-                                 const Graph& graph,
-                                 const Program& program,
-                                 const std::vector<Shape>& shapes,
-                                 std::size_t step,
-                                 std::size_t device);
+// Its times: devices wait for each other after every operation, stages as their
+// schedule says.
+void estimateTrainingTimes(Plan& plan, const TimeModel& times);
+
+// Of weightBytes, by device, what stays between steps: all but the gradients, which
+// a step makes. `plan` is valid.
+[[nodiscard]] std::vector<std::int64_t> bytesBetweenSteps(const Plan& plan, const Graph& graph);
 
 }  // namespace argand::engine

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/engine/plan/costs.h"
+#include "core/engine/graph/costs.h"
 #include "core/engine/plan/devices.h"
 #include "core/engine/plan/schedule.h"
 

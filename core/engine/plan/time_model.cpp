@@ -5,10 +5,30 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace argand::engine {
 
 namespace {
+
+// Of the steps that read a value with its norm or activation: how often it is read or
+// written for these, forward and backward.
+void addPasses(StepWork& work, const Program& program, StepId id) {
+  for (const Step& reader : program.steps) {
+    for (const ReadList& reads : reader.reads) {
+      for (const Part& part : reads) {
+        if (part.source == id && part.norm) {
+          // Statistics, scale; their gradients in two passes.
+          work.outputPasses = 3.0;
+          work.outputPassesBack = 6.0;
+        } else if (part.source == id && part.activation && work.outputPasses == 0.0) {
+          work.outputPasses = 2.0;
+          work.outputPassesBack = 3.0;
+        }
+      }
+    }
+  }
+}
 
 StepWork workOf(const Step& step,
                 const Graph& graph,
@@ -23,7 +43,9 @@ StepWork workOf(const Step& step,
   const auto size = static_cast<double>(bytesOf(dtype));
   work.writtenPerRow = static_cast<double>(out.elements() / out.size.d) * size;
   for (const ReadList& reads : step.reads) {
+    work.inputPasses = reads.size() > 1 ? 2.0 : work.inputPasses;
     for (const Part& part : reads) {
+      work.readsInput = work.readsInput || part.source < 0;
       work.readPerRow +=
           static_cast<double>(in.samples * in.size.h * in.size.w * part.channels) * size;
     }
@@ -64,6 +86,7 @@ Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
   model.m_program = &program;
   for (const Step& step : program.steps) {
     model.m_work.push_back(workOf(step, graph, shapes, dtype));
+    addPasses(model.m_work.back(), program, static_cast<StepId>(model.m_work.size()) - 1);
   }
   for (const DeviceSpec& device : devices) {
     Speeds speeds;
@@ -82,7 +105,6 @@ Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
     model.m_devices.push_back(std::move(speeds));
   }
   std::vector<std::vector<double>> whole(devices.size());
-  double together = 0.0;
   for (int d = 0; d < model.deviceCount(); ++d) {
     double alone = 0.0;
     for (StepId id = 0; id < static_cast<StepId>(model.m_work.size()); ++id) {
@@ -101,16 +123,27 @@ Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
       alone += whole[static_cast<std::size_t>(d)].back();
     }
     model.m_alone.push_back(alone);
-    together += 1.0 / alone;
   }
-  for (std::size_t id = 0; id < model.m_work.size(); ++id) {
-    double least = std::numeric_limits<double>::max();
-    for (std::size_t d = 0; d < devices.size(); ++d) {
-      least = std::min(least, whole[d][id] / (model.m_alone[d] * together));
-    }
-    model.m_bound += least;
-  }
+  model.m_bound = leastSeconds(whole);
   return model;
+}
+
+double leastSeconds(const std::vector<std::vector<double>>& seconds) {
+  std::vector<double> alone;
+  double together = 0.0;
+  for (const std::vector<double>& one : seconds) {
+    alone.push_back(std::accumulate(one.begin(), one.end(), 0.0));
+    together += 1.0 / alone.back();
+  }
+  double bound = 0.0;
+  for (std::size_t step = 0; step < seconds.front().size(); ++step) {
+    double least = std::numeric_limits<double>::max();
+    for (std::size_t d = 0; d < seconds.size(); ++d) {
+      least = std::min(least, seconds[d][step] / (alone[d] * together));
+    }
+    bound += least;
+  }
+  return bound;
 }
 
 RowRange TimeModel::computedRows(StepId step, const RowRange& rows) const {
@@ -140,6 +173,31 @@ double TimeModel::stepSeconds(int device, StepId step, const RowRange& rows) con
   // A GPU takes the next launch while it computes, so that only the first shows.
   return speeds.profile.gpu ? std::max({flops, bytes, launches}) + speeds.profile.launchSeconds
                             : flops + bytes + launches;
+}
+
+TrainingSeconds TimeModel::trainingSeconds(int device, StepId step, const RowRange& rows) const {
+  if (rows.count() <= 0) {
+    return {};
+  }
+  const StepWork& w = work(step);
+  const Speeds& speeds = m_devices[static_cast<std::size_t>(device)];
+  const auto written = static_cast<double>(rows.count()) * w.writtenPerRow;
+  const double read =
+      w.readPerRow *
+      static_cast<double>(rowsRead(m_program->step(step), *m_graph, rows, w.readDepth).count());
+  const double products = static_cast<double>(rows.count()) * w.flopsPerRow /
+                          speeds.flopsPerSecond[static_cast<std::size_t>(step)];
+  const auto seconds = [&](double times, double bytes) {
+    const double moved = bytes / (speeds.scale * speeds.profile.memoryBytesPerSecond);
+    return speeds.profile.launchSeconds +
+           (speeds.profile.gpu ? std::max(times * products, moved) : times * products + moved);
+  };
+  // Backward reads a convolution's input for its weights' gradient, writes the input's, and
+  // reads the output's for both.
+  return {seconds(1.0, (1.0 + w.outputPasses) * written + (1.0 + w.inputPasses) * read),
+          seconds(w.readsInput ? 1.0 : 2.0,
+                  (2.0 + w.outputPassesBack) * written +
+                      (w.readsInput ? 1.0 : 2.0 + w.inputPasses) * read)};
 }
 
 const Link& TimeModel::slower(int a, int b) const {

@@ -20,7 +20,28 @@ struct StepWork {
   std::int64_t depth = 1;
   std::int64_t readDepth = 1;
   std::int64_t grid = 1;  // rows of a chunk
+  // In training, beside what the operation itself reads and writes: how often its
+  // output is read or written by what follows (norms, activations) and its input by
+  // what precedes (concats).
+  double outputPasses = 0.0;
+  double outputPassesBack = 0.0;
+  double inputPasses = 0.0;
+  bool readsInput = false;  // the network's, which needs no gradient
 };
+
+struct TrainingSeconds {
+  double forward = 0.0;
+  double backward = 0.0;
+
+  [[nodiscard]] double both() const { return forward + backward; }
+};
+
+// No plan is faster than this, however much memory there were: a linear programme's
+// dual. `seconds` is by device and step; with weights l_d >= 0 of sum 1, makespan >= sum
+// over steps of min_d l_d t_(d,step), since the busiest device is at least as busy as
+// any weighted mean. The weights are the devices' shares of the whole speed, which for
+// devices of one kind gives all work divided by their number.
+[[nodiscard]] double leastSeconds(const std::vector<std::vector<double>>& seconds);
 
 class TimeModel {
  public:
@@ -43,6 +64,12 @@ class TimeModel {
   // To compute `rows` of a step's output; 0 for none.
   [[nodiscard]] double stepSeconds(int device, StepId step, const RowRange& rows) const;
 
+  // Of a training step, for all samples: every value is stored, and backward makes the
+  // gradients of values and weights.
+  [[nodiscard]] TrainingSeconds trainingSeconds(int device,
+                                                StepId step,
+                                                const RowRange& rows) const;
+
   // From one device to another: the bytes, and how long until the first arrives.
   [[nodiscard]] double transferSeconds(int from, int to, double bytes) const;
   [[nodiscard]] double latencySeconds(int from, int to) const;
@@ -58,11 +85,7 @@ class TimeModel {
     return m_alone[static_cast<std::size_t>(device)];
   }
 
-  // No plan on these devices is faster, however much memory they had: a linear
-  // programme's dual. With weights l_d >= 0 of sum 1, makespan >= sum over steps of
-  // min_d l_d t_(d,step), since the busiest device is at least as busy as any
-  // weighted mean. The weights are the devices' shares of the whole speed, which for
-  // devices of one kind gives all work divided by their number.
+  // leastSeconds of inference.
   [[nodiscard]] double boundSeconds() const { return m_bound; }
 
  private:

@@ -226,8 +226,8 @@ std::int64_t microBatchSamples(const Plan& plan) {
 void recomputeToFit(Plan& plan,
                     const Graph& graph,
                     const Program& program,
-                    const std::vector<Shape>& shapes) {
-  predictTraining(plan, graph, program, shapes);
+                    const std::vector<Shape>& shapes,
+                    const TimeModel& times) {
   if (fitsBudgets(plan)) {
     return;
   }
@@ -239,6 +239,7 @@ void recomputeToFit(Plan& plan,
     if (fitsBudgets(marked)) {
       keepWhatFits(marked, graph, program, shapes);
     }
+    estimateTrainingTimes(marked, times);
     const bool both = fitsBudgets(marked) && fitsBudgets(best);
     if (both ? marked.makespanSeconds < best.makespanSeconds
              : tightness(marked) < tightness(best)) {
@@ -248,17 +249,15 @@ void recomputeToFit(Plan& plan,
   plan = std::move(best);
 }
 
-bool cutIntoStages(Plan& plan,
-                   const Graph& graph,
-                   const Program& program,
-                   const std::vector<Shape>& shapes) {
+bool cutIntoStages(Plan& plan, const Program& program, const TimeModel& times) {
   const std::size_t devices = plan.devices.size();
   const std::vector<std::size_t> order = stepsByNode(program);
   if (devices < 2 || order.size() < devices || plan.microBatches < static_cast<int>(devices)) {
     return false;
   }
+  const auto depthOf = [&](std::size_t n) { return times.work(static_cast<StepId>(n)).depth; };
   const auto place = [&](std::size_t n, std::size_t device) {
-    const std::int64_t depth = outputShape(program.steps[n], graph, shapes).size.d;
+    const std::int64_t depth = depthOf(n);
     for (std::size_t m = 0; m <= devices; ++m) {
       plan.steps[n].bounds[m] = m <= device ? 0 : depth;
     }
@@ -274,8 +273,9 @@ bool cutIntoStages(Plan& plan,
   for (std::size_t d = 0; d < devices; ++d) {
     std::vector<double> sums(order.size() + 1, 0.0);
     for (std::size_t k = 0; k < order.size(); ++k) {
-      place(order[k], d);
-      sums[k + 1] = sums[k] + stepSeconds(plan, graph, program, shapes, order[k], d);
+      const auto seconds = times.trainingSeconds(
+          static_cast<int>(d), static_cast<StepId>(order[k]), {0, depthOf(order[k])});
+      sums[k + 1] = sums[k] + seconds.both();
     }
     std::vector<double> next(order.size() + 1, kNever);
     for (std::size_t k = 1; k <= order.size(); ++k) {

@@ -3,6 +3,7 @@
 
 #include "core/engine/graph/program.h"
 #include "core/engine/plan/plan.h"
+#include "core/engine/plan/time_model.h"
 
 #include <vector>
 
@@ -49,13 +50,11 @@ struct TrainingSegment {
 void recomputeToFit(Plan& plan,
                     const Graph& graph,
                     const Program& program,
-                    const std::vector<Shape>& shapes);
+                    const std::vector<Shape>& shapes,
+                    const TimeModel& times);
 
 // The steps on one stage per device of `plan`, cut where the slowest stage is
 // fastest; false where there are fewer steps or micro-batches than devices.
-[[nodiscard]] bool cutIntoStages(Plan& plan,
-                                 const Graph& graph,
-                                 const Program& program,
-                                 const std::vector<Shape>& shapes);
+[[nodiscard]] bool cutIntoStages(Plan& plan, const Program& program, const TimeModel& times);
 
 }  // namespace argand::engine

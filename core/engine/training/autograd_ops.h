@@ -3,7 +3,6 @@
 #pragma once
 
 #include "core/engine/graph/graph.h"
-#include "core/engine/graph/program.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -29,25 +28,6 @@ namespace argand::engine::autograd {
                                                const at::Tensor& bias,
                                                const TransposedConvOp& op,
                                                std::int64_t outputPaddingD);
-
-// Mean and sum of squared deviations per sample and channel over the slab:
-// (samples, channels, 2), in double.
-[[nodiscard]] at::Tensor moments(const at::Tensor& input);
-
-// y = input * scale + shift per sample and channel (both (samples, channels) in
-// double), then y or slope * y where y is negative; slope 1 leaves it.
-[[nodiscard]] at::Tensor scaled(const at::Tensor& input,
-                                const at::Tensor& scale,
-                                const at::Tensor& shift,
-                                double slope);
-
-// Rows of a value that lies in slabs (undefined where one has none) for each of
-// `wanted` (none where empty), zeros outside the volume. A slab that is asked
-// for as it is comes without a copy. One function for all of them, so that each
-// slab's gradient is made once.
-[[nodiscard]] std::vector<at::Tensor> gathered(const std::vector<at::Tensor>& slabs,
-                                               const std::vector<RowRange>& rows,
-                                               const std::vector<RowRange>& wanted);
 
 // Along channels; backward gives every part a gradient of its own.
 [[nodiscard]] at::Tensor concatenated(const std::vector<at::Tensor>& parts);

@@ -3,20 +3,18 @@
 
 #include "core/base/assert.h"
 #include "core/engine/run/parameters_torch.h"
-#include "core/engine/training/autograd_ops.h"
 #include "core/engine/training/differentiable_ops.h"
+#include "core/engine/training/inner_graph.h"
+#include "core/engine/training/norm_ops.h"
 #include "core/engine/training/slab_pass.h"
 
 #include <ATen/ATen.h>
 #include <ATen/core/ivalue.h>
 #include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/engine.h>
 
 #include <algorithm>
 #include <map>
-#include <optional>
-#include <stdexcept>
 
 namespace argand::engine {
 
@@ -25,12 +23,33 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// The operations of one range of nodes, slab by slab.
+// What the nodes before `end` read of a value. Where later ones read it too, the
+// gradients of both are added on the devices that have it.
+Slabs readBy(const PassCall& call, const TeamPtr& team, Values& values, NodeId id, NodeId end) {
+  Slabs& all = values.at(id);
+  const bool needsGradient =
+      c10::GradMode::is_enabled() &&
+      std::any_of(all.values.begin(), all.values.end(), [](const at::Tensor& value) {
+        return value.defined() && value.requires_grad();
+      });
+  if (call.lastReader(id) < end || !needsGradient) {
+    return all;
+  }
+  auto [read, rest] = autograd::shared(team, all);
+  all = std::move(rest);
+  return std::move(read);
+}
+
+// The operations of one range of nodes, on the devices of a team.
 class Pass {
  public:
   // `moments`: where batch norms put their statistics, or nowhere.
-  Pass(const PassCall& call, Values& values, MomentsByNode* moments)
-      : m_call(call), m_plan(call.plan), m_values(values), m_moments(moments) {
+  Pass(const PassCall& call, TeamPtr team, Values& values, MomentsByNode* moments)
+      : m_call(call),
+        m_plan(call.plan),
+        m_team(std::move(team)),
+        m_values(values),
+        m_moments(moments) {
     for (const StepPlan& step : m_plan.steps) {
       m_steps.emplace(step.step, &step);
     }
@@ -40,9 +59,6 @@ class Pass {
   void run(NodeId begin, NodeId end) {
     m_end = end;
     for (NodeId id = begin; id < end; ++id) {
-      if (m_call.options.stop.stop_requested()) {
-        throw std::runtime_error("stopped");
-      }
       m_values[id] = compute(id);
       for (const NodeId read : m_call.graph.node(id).inputs) {
         if (m_call.lastReader(read) == id) {
@@ -53,42 +69,29 @@ class Pass {
   }
 
  private:
-  std::size_t devices() const { return m_plan.devices.size(); }
-
-  const Slabs& valueOf(NodeId id) const { return m_values.at(id); }
-
   at::Tensor parameter(const Node& node, std::string_view suffix) const {
     return m_call.parameters.tensors().get(fmt::format("{}.{}", node.name, suffix));
   }
 
-  static bool isWhole(const Slabs& slabs, std::size_t device) {
-    return slabs.rows[device] == RowRange{0, depthOf(slabs)};
-  }
-
   Slabs compute(NodeId id) {
     const Node& node = m_call.graph.node(id);
-    if (const auto* conv = std::get_if<ConvOp>(&node.op)) {
-      return convolved(id, *conv);
-    }
-    if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {
-      return transposedConvolution(callOf(id), *up);
-    }
     if (const auto* relu = std::get_if<LeakyReluOp>(&node.op)) {
-      return activated(node, *relu);
+      if (const auto left = m_left.extract(node.inputs[0])) {
+        return normed(left.key(), left.mapped(), relu->slope);
+      }
     }
     if (isNorm(node.op)) {
       // Left to the activation behind it where nothing else reads it.
       const auto& readers = m_call.readers[static_cast<std::size_t>(id)];
       const bool fused = readers.size() == 1 && readers[0] < m_end &&
                          std::holds_alternative<LeakyReluOp>(m_call.graph.node(readers[0]).op);
+      Slabs from = readBy(m_call, m_team, m_values, node.inputs[0], id + 1);
       if (fused) {
-        m_left.emplace(id, valueOf(node.inputs[0]));
-        return Slabs{valueOf(node.inputs[0]).rows, {}};
+        Slabs rows{from.rows, {}};
+        m_left.emplace(id, std::move(from));
+        return rows;
       }
-      return normed(id, valueOf(node.inputs[0]), 1.0);
-    }
-    if (std::holds_alternative<AddOp>(node.op) || std::holds_alternative<ConcatOp>(node.op)) {
-      return joined(id);
+      return normed(id, from, 1.0);
     }
     return computed(callOf(id));
   }
@@ -98,192 +101,62 @@ class Pass {
            std::holds_alternative<GroupNormOp>(op);
   }
 
-  SlabCall callOf(NodeId id) const {
+  SlabCall callOf(NodeId id) {
     const Node& node = m_call.graph.node(id);
     SlabCall call{node,
                   id,
+                  m_team,
                   {},
-                  placed(id).rows,
+                  rowsOf(id),
                   {},
                   m_call.options.mode == Mode::Training,
                   m_call.options.dropoutSeed,
                   m_call.options.firstSample};
-    for (const NodeId input : node.inputs) {
-      call.inputs.push_back(&valueOf(input));
+    for (std::size_t n = 0; n < node.inputs.size(); ++n) {
+      const bool again = std::find(node.inputs.begin() + static_cast<std::ptrdiff_t>(n) + 1,
+                                   node.inputs.end(),
+                                   node.inputs[n]) != node.inputs.end();
+      call.inputs.push_back(readBy(m_call, m_team, m_values, node.inputs[n], again ? id : id + 1));
     }
     call.parameter = [this, &node](std::string_view suffix) { return parameter(node, suffix); };
     return call;
   }
 
   // Where the plan says; what it does not name lies where its input lies.
-  Slabs placed(NodeId id) const {
+  std::vector<RowRange> rowsOf(NodeId id) const {
     const Node& node = m_call.graph.node(id);
-    Slabs slabs;
     const auto found = m_steps.find(node.name);
     if (found == m_steps.end()) {
-      slabs.rows =
-          cutAs(valueOf(node.inputs[0]), m_call.shapes[static_cast<std::size_t>(id)].size.d);
+      return cutAs(m_values.at(node.inputs[0]), m_call.shapes[static_cast<std::size_t>(id)].size.d);
     }
-    for (std::size_t n = 0; found != m_steps.end() && n < devices(); ++n) {
-      slabs.rows.push_back(found->second->rows(static_cast<int>(n)));
+    std::vector<RowRange> rows;
+    for (std::size_t n = 0; n < m_plan.devices.size(); ++n) {
+      rows.push_back(found->second->rows(static_cast<int>(n)));
     }
-    slabs.values.resize(devices());
-    return slabs;
+    return rows;
   }
 
-  Slabs convolved(NodeId id, const ConvOp& conv) const {
-    const Node& node = m_call.graph.node(id);
-    const Slabs& from = valueOf(node.inputs[0]);
-    Slabs to = placed(id);
-    std::vector<RowRange> read(devices());
-    for (std::size_t n = 0; n < devices(); ++n) {
-      if (to.rows[n].count() > 0) {
-        read[n] = isWhole(to, n) ? RowRange{0, depthOf(from)} : inputRows(conv, to.rows[n]);
-      }
-    }
-    const std::vector<at::Tensor> inputs = autograd::gathered(from.values, from.rows, read);
-    for (std::size_t n = 0; n < devices(); ++n) {
-      if (to.rows[n].count() > 0) {
-        to.values[n] = autograd::convolution(inputs[n],
-                                             parameter(node, "weight"),
-                                             parameter(node, "bias"),
-                                             conv,
-                                             isWhole(to, n) ? conv.padding.d : 0);
-      }
-    }
-    return to;
-  }
-
-  Slabs activated(const Node& node, const LeakyReluOp& relu) {
-    const auto left = m_left.find(node.inputs[0]);
-    if (left != m_left.end()) {
-      Slabs done = normed(node.inputs[0], left->second, relu.slope);
-      m_left.erase(left);
-      return done;
-    }
-    Slabs slabs = valueOf(node.inputs[0]);
-    for (at::Tensor& value : slabs.values) {
-      value = value.defined() ? at::leaky_relu(value, relu.slope) : value;
-    }
-    return slabs;
-  }
-
-  // Norm and activation in one pass over each slab, with the statistics of all.
   Slabs normed(NodeId id, const Slabs& from, double slope) {
     const Node& node = m_call.graph.node(id);
-    const at::Tensor gamma = parameter(node, "weight");
-    const at::Tensor beta = parameter(node, "bias");
-    at::Tensor mean;
-    at::Tensor variance;
-    double epsilon = 0.0;
-    if (const auto* instance = std::get_if<InstanceNormOp>(&node.op)) {
-      epsilon = instance->epsilon;
-      std::tie(mean, variance) = statistics(from, false);
-    } else if (const auto* group = std::get_if<GroupNormOp>(&node.op)) {
-      epsilon = group->epsilon;
-      std::tie(mean, variance) = groupStatistics(from, group->groups);
-    } else {
-      epsilon = std::get<BatchNormOp>(node.op).epsilon;
-      if (m_call.options.mode == Mode::Training) {
-        std::tie(mean, variance) = statistics(from, true);
-        if (m_moments != nullptr) {
-          noteMoments(id, from, mean, variance);
-        }
-      } else {
-        mean = parameter(node, "running_mean").to(at::kDouble).unsqueeze(0);
-        variance = parameter(node, "running_var").to(at::kDouble).unsqueeze(0);
-      }
+    autograd::NormParameters parameters{parameter(node, "weight"), parameter(node, "bias"), {}, {}};
+    const bool ofBatch = std::holds_alternative<BatchNormOp>(node.op);
+    const bool training = m_call.options.mode == Mode::Training;
+    if (ofBatch && !training) {
+      parameters.runningMean = parameter(node, "running_mean");
+      parameters.runningVariance = parameter(node, "running_var");
     }
-    at::Tensor scale = at::rsqrt(variance + epsilon);
-    if (gamma.defined()) {
-      scale = scale * gamma.to(at::kDouble);
-    }
-    at::Tensor shift = -mean * scale;
-    if (beta.defined()) {
-      shift = shift + beta.to(at::kDouble);
-    }
-    Slabs to = from;
-    for (at::Tensor& value : to.values) {
-      if (value.defined()) {
-        const std::int64_t samples = value.size(0);
-        value = autograd::scaled(
-            value, scale.expand({samples, -1}), shift.expand({samples, -1}), slope);
-      }
-    }
-    return to;
-  }
-
-  // Mean and biased variance per sample (or of the batch) and channel over all
-  // slabs, joined in the order of depth: (samples or 1, channels).
-  static std::pair<at::Tensor, at::Tensor> statistics(const Slabs& from, bool ofBatch) {
-    std::vector<at::Tensor> means;
-    std::vector<at::Tensor> deviations;
-    std::vector<double> counts;
-    for (const at::Tensor& value : from.values) {
-      if (value.defined()) {
-        const at::Tensor both = autograd::moments(value);
-        for (std::int64_t n = 0; n < (ofBatch ? value.size(0) : 1); ++n) {
-          means.push_back(ofBatch ? both[n].select(1, 0).unsqueeze(0) : both.select(2, 0));
-          deviations.push_back(ofBatch ? both[n].select(1, 1).unsqueeze(0) : both.select(2, 1));
-          counts.push_back(static_cast<double>(value.size(2) * value.size(3) * value.size(4)));
-        }
-      }
-    }
-    double total = 0.0;
-    at::Tensor sum;
-    for (std::size_t n = 0; n < means.size(); ++n) {
-      total += counts[n];
-      sum = n == 0 ? means[n] * counts[n] : sum + means[n] * counts[n];
-    }
-    const at::Tensor mean = sum / total;
-    at::Tensor squares;
-    for (std::size_t n = 0; n < means.size(); ++n) {
-      const at::Tensor difference = means[n] - mean;
-      const at::Tensor part = deviations[n] + difference * difference * counts[n];
-      squares = n == 0 ? part : squares + part;
-    }
-    return {mean, squares / total};
-  }
-
-  void noteMoments(NodeId id,
-                   const Slabs& from,
-                   const at::Tensor& mean,
-                   const at::Tensor& variance) {
-    double voxels = 0.0;
-    for (const at::Tensor& value : from.values) {
-      voxels += value.defined() ? static_cast<double>(value.numel() / value.size(1)) : 0.0;
-    }
-    (*m_moments)[id].push_back({voxels, mean.detach().squeeze(0), variance.detach().squeeze(0)});
-  }
-
-  // Add and concat: where the inputs are cut differently, as the first one.
-  Slabs joined(NodeId id) const {
-    const Node& node = m_call.graph.node(id);
-    const bool adds = std::holds_alternative<AddOp>(node.op);
-    Slabs to = placed(id);
-    std::vector<std::vector<at::Tensor>> parts;
-    for (const NodeId input : node.inputs) {
-      const Slabs& from = valueOf(input);
-      parts.push_back(autograd::gathered(from.values, from.rows, to.rows));
-    }
-    for (std::size_t n = 0; n < devices(); ++n) {
-      if (to.rows[n].count() == 0) {
-        continue;
-      }
-      std::vector<at::Tensor> own;
-      for (const std::vector<at::Tensor>& part : parts) {
-        own.push_back(part[n]);
-      }
-      to.values[n] = adds ? own[0] : autograd::concatenated(own);
-      for (std::size_t m = 1; adds && m < own.size(); ++m) {
-        to.values[n] = to.values[n] + own[m];
-      }
+    BatchMoments seen;
+    const bool notes = ofBatch && training && m_moments != nullptr;
+    Slabs to = autograd::normed(m_team, from, node.op, parameters, slope, notes ? &seen : nullptr);
+    if (notes) {
+      (*m_moments)[id].push_back(std::move(seen));
     }
     return to;
   }
 
   const PassCall& m_call;
   const Plan& m_plan;
+  TeamPtr m_team;
   Values& m_values;
   MomentsByNode* m_moments;
   NodeId m_end = 0;
@@ -294,6 +167,7 @@ class Pass {
 // One segment that runs twice: what backward needs for the second time.
 struct Recomputation : torch::CustomClassHolder {
   std::shared_ptr<const PassCall> call;
+  TeamPtr team;
   const TrainingSegment* segment = nullptr;
   MomentsByNode* moments = nullptr;           // of the first time
   std::vector<std::vector<RowRange>> reads;   // rows of what it reads
@@ -309,7 +183,7 @@ struct Recomputation : torch::CustomClassHolder {
       }
       values[segment->reads[n]] = std::move(slabs);
     }
-    Pass(*call, values, to).run(segment->begin, segment->end);
+    Pass(*call, team, values, to).run(segment->begin, segment->end);
     variable_list outputs;
     writes.clear();
     for (const NodeId id : segment->writes) {
@@ -335,31 +209,26 @@ struct Recompute : torch::autograd::Function<Recompute> {
     return what->run(inputs.vec(), what->moments);
   }
 
-  static variable_list backward(AutogradContext* context, variable_list gradients) {
+  static variable_list backward(AutogradContext* context, variable_list& gradients) {
     const auto what =
         c10::static_intrusive_pointer_cast<Recomputation>(context->saved_data["what"].toCapsule());
-    const variable_list saved = context->get_saved_variables();
-    variable_list leaves;
-    for (std::size_t n = 0; n < saved.size(); ++n) {
-      leaves.push_back(saved[n].detach().set_requires_grad(context->needs_input_grad(n)));
-    }
-    torch::autograd::edge_list edges;
-    variable_list roots;
+    std::vector<autograd::Start> starts;
+    torch::autograd::edge_list ends;
     {
       const c10::AutoGradMode recorded(true);
-      const variable_list outputs = what->run(leaves, nullptr);
-      for (std::size_t n = 0; n < outputs.size(); ++n) {
-        if (gradients[n].defined()) {
-          edges.push_back(torch::autograd::impl::gradient_edge(outputs[n]));
-          roots.push_back(std::move(gradients[n]));
-        }
+      variable_list begun;
+      for (const at::Tensor& value : context->get_saved_variables()) {
+        begun.push_back(starts.emplace_back().cut(value));
+      }
+      for (const at::Tensor& output : what->run(begun, nullptr)) {
+        ends.push_back(autograd::endOf(output));
       }
     }
     // Parameters get their gradients here, as in any backward.
-    torch::autograd::Engine::get_default_engine().execute(edges, roots, false, false, true, {});
+    autograd::runBackward(ends, gradients);
     variable_list toInputs;
-    for (at::Tensor& leaf : leaves) {
-      toInputs.push_back(leaf.grad());
+    for (autograd::Start& start : starts) {
+      toInputs.push_back(start.take());
     }
     toInputs.emplace_back();
     return toInputs;
@@ -380,16 +249,18 @@ at::Tensor anchorOf(const PassCall& call, const TrainingSegment& segment) {
 }
 
 void runRecomputed(const std::shared_ptr<const PassCall>& call,
+                   const TeamPtr& team,
                    const TrainingSegment& segment,
                    Values& values,
                    MomentsByNode* moments) {
   auto what = c10::make_intrusive<Recomputation>();
   what->call = call;
+  what->team = team;
   what->segment = &segment;
   what->moments = moments;
   std::vector<at::Tensor> inputs;
   for (const NodeId id : segment.reads) {
-    const Slabs& slabs = values.at(id);
+    const Slabs slabs = readBy(*call, team, values, id, segment.end);
     what->reads.push_back(slabs.rows);
     for (const at::Tensor& value : slabs.values) {
       if (value.defined()) {
@@ -471,6 +342,7 @@ Slabs onFirstDevice(const Plan& plan, int stage, const at::Tensor& value) {
 
 Values runStage(const std::shared_ptr<const PassCall>& call,
                 int stage,
+                const TeamPtr& team,
                 Values given,
                 MomentsByNode* moments) {
   NodeId end = 0;
@@ -479,9 +351,9 @@ Values runStage(const std::shared_ptr<const PassCall>& call,
       continue;
     }
     if (segment.recomputed && c10::GradMode::is_enabled()) {
-      runRecomputed(call, segment, given, moments);
+      runRecomputed(call, team, segment, given, moments);
     } else {
-      Pass(*call, given, moments).run(segment.begin, segment.end);
+      Pass(*call, team, given, moments).run(segment.begin, segment.end);
     }
     end = segment.end;
   }
@@ -497,15 +369,28 @@ Values runStage(const std::shared_ptr<const PassCall>& call,
   return given;
 }
 
-SlabScores scoresOf(const Slabs& slabs) {
+SlabScores scoresOf(const Slabs& slabs, const TeamPtr& team) {
   SlabScores scores;
-  for (std::size_t n = 0; n < slabs.rows.size(); ++n) {
-    if (slabs.rows[n].count() > 0) {
-      scores.rows.push_back(slabs.rows[n]);
-      scores.scores.push_back(slabs.values[n]);
-    }
+  scores.team = team;
+  scores.devices = devicesWith(slabs.rows);
+  for (const int n : scores.devices) {
+    scores.rows.push_back(slabs.rows[static_cast<std::size_t>(n)]);
+    scores.scores.push_back(slabs.values[static_cast<std::size_t>(n)]);
   }
   return scores;
+}
+
+TeamPtr teamOf(const Plan& plan,
+               const std::vector<int>& devices,
+               const std::vector<const Ledger*>& ledgers,
+               const std::stop_token& stop) {
+  std::vector<DeviceTeam::Member> members;
+  for (const int device : devices) {
+    const auto n = static_cast<std::size_t>(device);
+    members.push_back(
+        {device, plan.devices[n].device.threads, ledgers.empty() ? nullptr : ledgers[n]});
+  }
+  return std::make_shared<DeviceTeam>(members, stop);
 }
 
 Result<SlabScores> forward(const Graph& graph,
@@ -523,12 +408,19 @@ Result<SlabScores> forward(const Graph& graph,
     MomentsByNode own;
     const bool moves = options.moments == nullptr && options.mode == Mode::Training;
     Values values{{0, onFirstDevice(plan, kAllStages, input)}};
+    std::vector<int> devices;
+    for (int stage = 0; stage < stageCount(plan); ++stage) {
+      const std::vector<int> ofStage = devicesOf(plan, stage);
+      devices.insert(devices.end(), ofStage.begin(), ofStage.end());
+    }
+    const TeamPtr team = teamOf(plan, devices, {}, options.stop);
     values = runStage(passCall(graph, parameters, plan, options),
                       kAllStages,
+                      team,
                       std::move(values),
                       moves ? &own : options.moments);
     moveRunningStatistics(graph, parameters, own);
-    return scoresOf(values.at(graph.output()));
+    return scoresOf(values.at(graph.output()), team);
   });
 }
 

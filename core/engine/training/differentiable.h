@@ -7,10 +7,12 @@
 #include "core/engine/plan/plan.h"
 #include "core/engine/run/parameters.h"
 #include "core/engine/training/batch_moments.h"
+#include "core/engine/training/device_team.h"
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <stop_token>
 #include <vector>
 
@@ -30,7 +32,7 @@ struct ForwardOptions {
   // seed by chance.
   std::uint64_t dropoutSeed = 0;
   std::int64_t firstSample = 0;  // of the batch, where the input is a part of it
-  std::stop_token stop;          // looked at before each operation
+  std::stop_token stop;          // looked at before each operation, in backward too
 };
 
 // Class scores in slabs along depth, each (samples, classes, rows, height, width).
@@ -39,6 +41,8 @@ struct ForwardOptions {
 struct SlabScores {
   std::vector<at::Tensor> scores;
   std::vector<RowRange> rows;
+  std::vector<int> devices;          // that have them
+  std::shared_ptr<DeviceTeam> team;  // on which a loss computes slab by slab
 };
 
 // The network under `plan` with the autograd graph recorded (where grad mode
@@ -46,9 +50,10 @@ struct SlabScores {
 // would give. Steps that the plan recomputes keep only what they hand on, and
 // run a second time in backward; running statistics do not move then. `input`
 // is (samples, channels, depth, height, width) in the parameters' type: a
-// micro-batch of the plan's size. Runs on the calling thread with its number of
-// threads, all stages of the plan one after another; in stages of their own:
-// training_step.h. Fails with Cancelled once a stop was asked for.
+// micro-batch of the plan's size. The plan's first device works on the calling
+// thread, with its number of threads, the others on threads that stay until the graph is
+// gone; stages run one after another; in stages of their own: training_step.h.
+// Fails with Cancelled once a stop was asked for; backward throws then.
 [[nodiscard]] Result<SlabScores> forward(const Graph& graph,
                                          Parameters& parameters,
                                          const Plan& plan,

@@ -40,11 +40,18 @@ struct PassCall {
 
 inline constexpr int kAllStages = -1;
 
+// The devices of one stage. `ledgers` is by device of the plan, or empty.
+[[nodiscard]] TeamPtr teamOf(const Plan& plan,
+                             const std::vector<int>& devices,
+                             const std::vector<const Ledger*>& ledgers,
+                             const std::stop_token& stop);
+
 // From the values that the stage reads of others (and the input, node 0) to
 // those that others read of it, the scores among them. Throws Torch's
 // exceptions, and one of its own once a stop was asked for.
 [[nodiscard]] Values runStage(const std::shared_ptr<const PassCall>& call,
                               int stage,
+                              const TeamPtr& team,
                               Values given,
                               MomentsByNode* moments);
 
@@ -59,6 +66,6 @@ template <typename Body>
   return result;
 }
 
-[[nodiscard]] SlabScores scoresOf(const Slabs& slabs);
+[[nodiscard]] SlabScores scoresOf(const Slabs& slabs, const TeamPtr& team);
 
 }  // namespace argand::engine

@@ -4,12 +4,10 @@
 #include "core/base/assert.h"
 #include "core/base/progress.h"
 #include "core/engine/run/worker_group.h"
+#include "core/engine/training/inner_graph.h"
 #include "core/engine/training/slab_pass.h"
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
-#include <c10/core/GradMode.h>
-#include <torch/csrc/autograd/engine.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -40,14 +38,14 @@ class Mailbox {
     auto operator<=>(const Key&) const = default;
   };
 
-  void put(const Key& key, at::Tensor tensor) {
+  void put(const Key& key, Tensors tensors) {
     const std::lock_guard lock(m_mutex);
-    m_tensors[key] = std::move(tensor);
+    m_tensors[key] = std::move(tensors);
     m_changed.notify_all();
   }
 
   // None once the mailbox is closed.
-  std::optional<at::Tensor> take(const Key& key) {
+  std::optional<Tensors> take(const Key& key) {
     std::unique_lock lock(m_mutex);
     m_changed.wait(lock, [&] { return m_closed || m_tensors.contains(key); });
     if (m_closed) {
@@ -66,44 +64,31 @@ class Mailbox {
  private:
   std::mutex m_mutex;
   std::condition_variable m_changed;
-  std::map<Key, at::Tensor> m_tensors;
+  std::map<Key, Tensors> m_tensors;
   bool m_closed = false;
 };
 
 // What one stage has of one micro-batch between forward and backward.
 struct Tape {
-  std::map<NodeId, at::Tensor> leaves;  // what came from other stages
-  Values outputs;                       // with the graph
+  std::map<NodeId, autograd::Start> starts;  // of what came from other stages
+  Values outputs;                            // with the graph
   at::Tensor loss;
 };
 
-void backwardFrom(std::vector<at::Tensor>& outputs, std::vector<at::Tensor>& gradients) {
-  torch::autograd::edge_list edges;
-  torch::autograd::variable_list roots;
-  for (std::size_t n = 0; n < outputs.size(); ++n) {
-    if (outputs[n].requires_grad()) {
-      edges.push_back(torch::autograd::impl::gradient_edge(outputs[n]));
-      roots.push_back(std::move(gradients[n]));
-    }
-  }
-  // The graph alone holds what it needs from here on.
-  outputs.clear();
-  gradients.clear();
-  torch::autograd::Engine::get_default_engine().execute(edges, roots, false, false, true, {});
-}
-
-// One stage of one training step; all of it on one thread.
+// One stage of one training step, led by one thread.
 class StageWorker {
  public:
   StageWorker(const Calls& calls,
               std::span<const MicroBatch> microBatches,
               const LossFn& loss,
               int stage,
+              TeamPtr team,
               Mailbox& mailbox)
       : m_calls(calls),
         m_microBatches(microBatches),
         m_loss(loss),
         m_stage(stage),
+        m_team(std::move(team)),
         m_mailbox(mailbox),
         m_tapes(microBatches.size()),
         m_isLast(stage + 1 == stageCount(calls.front()->plan)) {
@@ -126,22 +111,22 @@ class StageWorker {
     Values given;
     const Plan& plan = m_calls[n]->plan;
     for (const auto& [id, from] : m_reads) {
-      std::optional<at::Tensor> value =
+      const std::optional<Tensors> slabs =
           m_mailbox.take({Mailbox::Kind::Value, n, id, from, m_stage});
-      if (!value) {
+      if (!slabs) {
         return false;
       }
-      tape.leaves[id] = value->clone().set_requires_grad(true);
-      given[id] = onFirstDevice(plan, m_stage, tape.leaves[id]);
+      given[id] = onFirstDevice(
+          plan, m_stage, tape.starts[id].cut(at::cat(*slabs, 2).set_requires_grad(true)));
     }
     given[0] = onFirstDevice(plan, m_stage, m_microBatches[n].input);
-    Values made = runStage(m_calls[n], m_stage, std::move(given), &moments);
+    Values made = runStage(m_calls[n], m_stage, m_team, std::move(given), &moments);
     if (m_isLast) {
-      const SlabScores scores = scoresOf(made.at(m_calls[n]->graph.output()));
+      const SlabScores scores = scoresOf(made.at(m_calls[n]->graph.output()), m_team);
       ARGAND_ASSIGN(tape.loss, m_loss(scores, n));
     }
     for (const auto& [id, to] : m_writes) {
-      m_mailbox.put({Mailbox::Kind::Value, n, id, m_stage, to}, wholeOf(made.at(id)).detach());
+      m_mailbox.put({Mailbox::Kind::Value, n, id, m_stage, to}, slabsOf(made.at(id)));
     }
     for (const auto& [id, to] : m_writes) {
       tape.outputs.emplace(id, made.at(id));
@@ -151,38 +136,37 @@ class StageWorker {
 
   Result<bool> backward(std::size_t n) {
     Tape tape = std::exchange(m_tapes[n], Tape{});
-    std::vector<at::Tensor> outputs;
-    std::vector<at::Tensor> gradients;
-    std::map<NodeId, at::Tensor> sums;
+    std::vector<torch::autograd::Edge> ends;
+    Tensors gradients;
+    std::map<NodeId, Slabs> sums;
     for (const auto& [id, to] : m_writes) {
-      std::optional<at::Tensor> gradient =
+      const std::optional<Tensors> gradient =
           m_mailbox.take({Mailbox::Kind::Gradient, n, id, to, m_stage});
       if (!gradient) {
         return false;
       }
-      at::Tensor& sum = sums[id];
-      sum = sum.defined() ? sum.add_(*gradient) : gradient->clone();
+      const std::vector<RowRange>& rows = tape.outputs.at(id).rows;
+      addSlabs(gradient->front(), sums.try_emplace(id, rows, Tensors(rows.size())).first->second);
     }
     for (const auto& [id, sum] : sums) {
       const Slabs& slabs = tape.outputs.at(id);
-      for (std::size_t m = 0; m < slabs.rows.size(); ++m) {
-        if (slabs.rows[m].count() > 0) {
-          outputs.push_back(slabs.values[m]);
-          gradients.push_back(sum.narrow(2, slabs.rows[m].begin, slabs.rows[m].count()));
-        }
+      for (const int device : devicesWith(slabs.rows)) {
+        const auto m = static_cast<std::size_t>(device);
+        ends.push_back(autograd::endOf(slabs.values[m]));
+        gradients.push_back(sum.values[m]);
       }
     }
     sums.clear();
+    // The graph alone holds what it needs from here on.
     tape.outputs.clear();
     if (tape.loss.defined()) {
-      outputs.push_back(std::exchange(tape.loss, {}));
-      gradients.push_back(at::ones({}, outputs.back().options()));
+      ends.push_back(autograd::endOf(tape.loss));
+      gradients.push_back(at::ones({}, tape.loss.options()));
+      tape.loss = at::Tensor();
     }
-    backwardFrom(outputs, gradients);
+    autograd::runBackward(ends, gradients);
     for (const auto& [id, from] : m_reads) {
-      at::Tensor gradient = tape.leaves.at(id).grad();
-      m_mailbox.put({Mailbox::Kind::Gradient, n, id, m_stage, from},
-                    gradient.defined() ? gradient : at::zeros_like(tape.leaves.at(id)));
+      m_mailbox.put({Mailbox::Kind::Gradient, n, id, m_stage, from}, {tape.starts.at(id).take()});
     }
     return true;
   }
@@ -199,21 +183,32 @@ class StageWorker {
     return 0;
   }
 
-  // Handed on undivided: the stage behind has other devices.
-  static at::Tensor wholeOf(const Slabs& slabs) {
-    std::vector<at::Tensor> parts;
-    for (const at::Tensor& value : slabs.values) {
-      if (value.defined()) {
-        parts.push_back(value.detach());
-      }
+  // Each device takes its rows, or adds them to what it has.
+  void addSlabs(const at::Tensor& whole, Slabs& sum) const {
+    if (!whole.defined()) {
+      return;
     }
-    return parts.size() == 1 ? parts[0] : at::cat(parts, 2);
+    const std::vector<int> devices = devicesWith(sum.rows);
+    m_team->each(devices, [&](std::size_t n) {
+      const auto m = static_cast<std::size_t>(devices[n]);
+      const at::Tensor own = whole.narrow(2, sum.rows[m].begin, sum.rows[m].count());
+      sum.values[m] = sum.values[m].defined() ? sum.values[m].add_(own) : own.clone();
+    });
+  }
+
+  static Tensors slabsOf(const Slabs& value) {
+    Tensors slabs;
+    for (const int device : devicesWith(value.rows)) {
+      slabs.push_back(value.values[static_cast<std::size_t>(device)].detach());
+    }
+    return slabs;
   }
 
   const Calls& m_calls;
   const std::span<const MicroBatch> m_microBatches;
   const LossFn& m_loss;
   const int m_stage;
+  const TeamPtr m_team;
   Mailbox& m_mailbox;
   std::vector<Tape> m_tapes;
   const bool m_isLast;
@@ -221,57 +216,22 @@ class StageWorker {
   std::set<std::pair<NodeId, int>> m_writes;  // and each stage that reads it
 };
 
-int threadsOf(const Plan& plan, int stage) {
-  int threads = 0;
-  for (const int m : devicesOf(plan, stage)) {
-    threads += plan.devices[static_cast<std::size_t>(m)].device.threads;
-  }
-  return threads;
-}
-
-Result<void> runInTurn(StageWorker& worker, std::size_t count, const std::stop_token& stop) {
-  for (std::size_t n = 0; n < count; ++n) {
+// The actions of one stage, on its thread.
+Result<void> runActions(StageWorker& worker,
+                        const std::vector<PipelineAction>& actions,
+                        const std::stop_token& stop) {
+  for (const PipelineAction& action : actions) {
     ARGAND_TRY(checkStop(stop));
-    ARGAND_TRY(guardedPass(stop, [&] { return worker.forward(n); }));
-    ARGAND_TRY(guardedPass(stop, [&] { return worker.backward(n); }));
+    const auto n = static_cast<std::size_t>(action.microBatch);
+    ARGAND_ASSIGN(const bool goesOn, guardedPass(stop, [&] {
+                    return action.kind == PipelineAction::Kind::Forward ? worker.forward(n)
+                                                                        : worker.backward(n);
+                  }));
+    if (!goesOn) {
+      break;
+    }
   }
   return {};
-}
-
-Result<void> runPipeline(std::vector<StageWorker>& workers,
-                         const Plan& plan,
-                         std::size_t count,
-                         const TrainingStepOptions& options,
-                         Mailbox& mailbox) {
-  const int stages = static_cast<int>(workers.size());
-  const auto actions = pipelineActions(plan.schedule, stages, static_cast<int>(count));
-  const std::stop_callback closes(options.stop, [&] { mailbox.close(); });
-  WorkerGroup group(stages);
-  const Result<void> done = group.run([&](int stage) -> Result<void> {
-    const auto s = static_cast<std::size_t>(stage);
-    at::set_num_threads(threadsOf(plan, stage));
-    std::optional<LedgerScope> scope;
-    if (!options.ledgers.empty()) {
-      scope.emplace(*options.ledgers[s]);
-    }
-    for (const PipelineAction& action : actions[s]) {
-      const auto n = static_cast<std::size_t>(action.microBatch);
-      const Result<bool> ran = guardedPass(options.stop, [&] {
-        return action.kind == PipelineAction::Kind::Forward ? workers[s].forward(n)
-                                                            : workers[s].backward(n);
-      });
-      if (!ran) {
-        mailbox.close();
-        return failureOf(ran);
-      }
-      if (!*ran) {
-        break;
-      }
-    }
-    return {};
-  });
-  ARGAND_TRY(done);
-  return checkStop(options.stop);
 }
 
 }  // namespace
@@ -282,9 +242,9 @@ Result<void> trainingStep(const Graph& graph,
                           const LossFn& loss,
                           const TrainingStepOptions& options) {
   ARGAND_ASSERT(!microBatches.empty());
-  const int stages = stageCount(*microBatches.front().plan);
-  ARGAND_ASSERT(options.ledgers.empty() ||
-                options.ledgers.size() == static_cast<std::size_t>(stages));
+  const Plan& plan = *microBatches.front().plan;
+  const int stages = stageCount(plan);
+  ARGAND_ASSERT(options.ledgers.empty() || options.ledgers.size() == plan.devices.size());
   Calls calls;
   for (const MicroBatch& one : microBatches) {
     ARGAND_TRY(validate(*one.plan, graph));
@@ -295,25 +255,38 @@ Result<void> trainingStep(const Graph& graph,
     forwardOptions.stop = options.stop;
     calls.push_back(passCall(graph, parameters, *one.plan, forwardOptions));
   }
+  const auto actions =
+      pipelineActions(plan.schedule, stages, static_cast<int>(microBatches.size()));
+  std::vector<MomentsByNode> seen(static_cast<std::size_t>(stages));
   Mailbox mailbox;
-  std::vector<StageWorker> workers;
-  workers.reserve(static_cast<std::size_t>(stages));
-  for (int stage = 0; stage < stages; ++stage) {
-    workers.emplace_back(calls, microBatches, loss, stage, mailbox);
-  }
-  if (stages == 1) {
+  const std::stop_callback closes(options.stop, [&] { mailbox.close(); });
+  WorkerGroup group(stages);
+  ARGAND_TRY(group.run([&](int stage) {
+    const auto s = static_cast<std::size_t>(stage);
+    const std::vector<int> devices = devicesOf(plan, stage);
+    const auto first = static_cast<std::size_t>(devices.front());
+    useThreads(plan.devices[first].device.threads);
     std::optional<LedgerScope> scope;
     if (!options.ledgers.empty()) {
-      scope.emplace(*options.ledgers.front());
+      scope.emplace(*options.ledgers[first]);
     }
-    ARGAND_TRY(runInTurn(workers.front(), microBatches.size(), options.stop));
-  } else {
-    ARGAND_TRY(
-        runPipeline(workers, *microBatches.front().plan, microBatches.size(), options, mailbox));
-  }
+    StageWorker worker(calls,
+                       microBatches,
+                       loss,
+                       stage,
+                       teamOf(plan, devices, options.ledgers, options.stop),
+                       mailbox);
+    const Result<void> done = runActions(worker, actions[s], options.stop);
+    if (!done) {
+      mailbox.close();
+    }
+    seen[s] = std::move(worker.moments);
+    return done;
+  }));
+  ARGAND_TRY(checkStop(options.stop));
   MomentsByNode moments;
-  for (StageWorker& worker : workers) {
-    moments.merge(worker.moments);
+  for (MomentsByNode& one : seen) {
+    moments.merge(one);
   }
   if (options.moments != nullptr) {
     append(*options.moments, moments);

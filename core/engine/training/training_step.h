@@ -24,13 +24,13 @@ struct MicroBatch {
 };
 
 // The loss of one micro-batch, weighted so that the sum over all is that of the
-// batch. Called on the thread of the last stage.
+// batch. Called on the thread of the last stage's first device.
 using LossFn = std::function<Result<at::Tensor>(const SlabScores& scores, std::size_t microBatch)>;
 
 struct TrainingStepOptions {
   std::uint64_t dropoutSeed = 0;
   std::stop_token stop;
-  // Where memory is charged: one for each stage; empty: nowhere.
+  // Where memory is charged: one for each device of the plan; empty: nowhere.
   std::vector<const Ledger*> ledgers;
   // Where given, batch norms' statistics go here and the running ones stay.
   MomentsByNode* moments = nullptr;
@@ -39,11 +39,11 @@ struct TrainingStepOptions {
 // Forward and backward of all micro-batches: gradients are added to what the
 // parameters have, in the order of the micro-batches under every plan.
 //
-// A plan of one stage runs on the calling thread with its number of threads.
-// Stages have a worker thread each, with the threads of their devices; what a
-// stage hands on goes straight to each stage that reads it, skips too. The
-// first failure ends all of them, a stop does so within one operation; no
-// thread is left.
+// Every device has a thread of its own, with the number of threads that the plan
+// gives it, for its slabs forward and backward; the first device of a stage also
+// does what is small. What a stage hands on goes straight to each stage that reads
+// it, skips too. The first failure ends all of them, a stop does so within one
+// operation; no thread is left.
 [[nodiscard]] Result<void> trainingStep(const Graph& graph,
                                         Parameters& parameters,
                                         std::span<const MicroBatch> microBatches,

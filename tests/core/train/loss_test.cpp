@@ -21,6 +21,22 @@ at::Tensor scores() {
   return result.reshape({1, 3, 4, 4, 4}).set_requires_grad(true);
 }
 
+// Cut at these rows, a slab on each device.
+engine::SlabScores inSlabs(const at::Tensor& all, const std::vector<std::int64_t>& ends) {
+  engine::SlabScores slabs;
+  std::vector<engine::DeviceTeam::Member> members;
+  std::int64_t begin = 0;
+  for (const std::int64_t end : ends) {
+    slabs.devices.push_back(static_cast<int>(members.size()));
+    members.push_back({slabs.devices.back(), 1, nullptr});
+    slabs.rows.push_back({begin, end});
+    slabs.scores.push_back(all.narrow(2, begin, end - begin));
+    begin = end;
+  }
+  slabs.team = std::make_shared<engine::DeviceTeam>(members, std::stop_token());
+  return slabs;
+}
+
 // By the definition, voxel by voxel.
 double byHand(const at::Tensor& all, bool focal) {
   std::array<double, 3> both{};
@@ -58,21 +74,16 @@ double byHand(const at::Tensor& all, bool focal) {
 TEST(SegmentationLoss, IsDiceAndCrossEntropyOfTheVoxelsThatAreNotPadding) {
   const at::Tensor all = scores();
   for (const RegionLoss kind : {RegionLoss::CrossEntropy, RegionLoss::Focal}) {
-    const at::Tensor loss = segmentationLoss({{all}, {{0, 4}}}, kLabels, kSize, kind);
+    const at::Tensor loss = segmentationLoss(inSlabs(all, {4}), kLabels, kSize, kind);
     EXPECT_NEAR(loss.item<double>(), byHand(all, kind == RegionLoss::Focal), 1e-12);
   }
 }
 
 TEST(SegmentationLoss, AndItsGradientAreTheSameInSlabs) {
   const at::Tensor whole = scores();
-  segmentationLoss({{whole}, {{0, 4}}}, kLabels, kSize, RegionLoss::CrossEntropy).backward();
+  segmentationLoss(inSlabs(whole, {4}), kLabels, kSize, RegionLoss::CrossEntropy).backward();
   const at::Tensor split = scores();
-  segmentationLoss({{split.narrow(2, 0, 1), split.narrow(2, 1, 2), split.narrow(2, 3, 1)},
-                    {{0, 1}, {1, 3}, {3, 4}}},
-                   kLabels,
-                   kSize,
-                   RegionLoss::CrossEntropy)
-      .backward();
+  segmentationLoss(inSlabs(split, {1, 3, 4}), kLabels, kSize, RegionLoss::CrossEntropy).backward();
   EXPECT_LT((whole.grad() - split.grad()).abs().max().item<double>(), 1e-14);
   EXPECT_GT(whole.grad().abs().max().item<double>(), 1e-3);
   EXPECT_EQ(whole.grad().narrow(2, 3, 1).abs().max().item<double>(), 0.0);
@@ -82,7 +93,7 @@ TEST(SegmentationLoss, HasNoDiceForAClassThatTheLabelsLack) {
   const at::Tensor all = scores();
   std::vector<LabelValue> labels(12, 0);
   const double empty =
-      segmentationLoss({{all}, {{0, 4}}}, labels, kSize, RegionLoss::CrossEntropy).item<double>();
+      segmentationLoss(inSlabs(all, {4}), labels, kSize, RegionLoss::CrossEntropy).item<double>();
   const at::Tensor inside = all.narrow(2, 0, 3).narrow(3, 0, 2).narrow(4, 0, 2);
   EXPECT_NEAR(empty, -at::log_softmax(inside, 1).narrow(1, 0, 1).mean().item<double>(), 1e-12);
 }

@@ -30,11 +30,8 @@ inline int freePort() {
   return ntohs(address.sin_port);
 }
 
-// This test program again, running one of its disabled tests with more in its environment.
-inline pid_t startSelf(const std::string& test, const std::vector<std::string>& variables) {
-  std::vector<std::string> words{std::filesystem::read_symlink("/proc/self/exe").string(),
-                                 "--gtest_also_run_disabled_tests",
-                                 "--gtest_filter=" + test};
+// A program with its arguments and with more in its environment.
+inline pid_t start(std::vector<std::string> words, const std::vector<std::string>& variables) {
   std::vector<std::string> settings = variables;
   for (char** one = environ; *one != nullptr; ++one) {
     settings.emplace_back(*one);
@@ -58,20 +55,28 @@ inline pid_t startSelf(const std::string& test, const std::vector<std::string>& 
   return pid;
 }
 
-// As torchrun starts them, on this machine.
+// What torchrun tells a process on this machine.
+inline std::vector<std::string> rankVariables(int rank, int count, int port) {
+  return {fmt::format("RANK={}", rank),
+          fmt::format("WORLD_SIZE={}", count),
+          fmt::format("LOCAL_RANK={}", rank),
+          "MASTER_ADDR=127.0.0.1",
+          fmt::format("MASTER_PORT={}", port)};
+}
+
+// This test program again, running one of its disabled tests in each rank.
 inline std::vector<pid_t> startRanks(const std::string& test,
                                      int count,
                                      const std::vector<std::string>& variables) {
   const int port = freePort();
   std::vector<pid_t> processes;
   for (int rank = 0; rank < count; ++rank) {
-    std::vector<std::string> all{fmt::format("RANK={}", rank),
-                                 fmt::format("WORLD_SIZE={}", count),
-                                 fmt::format("LOCAL_RANK={}", rank),
-                                 "MASTER_ADDR=127.0.0.1",
-                                 fmt::format("MASTER_PORT={}", port)};
+    std::vector<std::string> all = rankVariables(rank, count, port);
     all.insert(all.end(), variables.begin(), variables.end());
-    processes.push_back(startSelf(test, all));
+    processes.push_back(start({std::filesystem::read_symlink("/proc/self/exe").string(),
+                               "--gtest_also_run_disabled_tests",
+                               "--gtest_filter=" + test},
+                              all));
   }
   return processes;
 }

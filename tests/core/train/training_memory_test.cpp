@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a training plan predicts against what the ledger of each stage measures.
+// What a training plan predicts against what the ledger of each device measures.
 #include "core/engine/plan/planner.h"
 #include "core/engine/plan/predict_training.h"
 #include "core/engine/training/training_step.h"
@@ -49,27 +49,16 @@ engine::Parameters singlePrecision(const Graph& graph) {
   return parameters;
 }
 
-// Peak of each stage's ledger over two steps of training with this plan.
+// Peak of each device's ledger over two cases of one batch with this plan: gradients
+// add up.
 std::vector<std::int64_t> measured(const Graph& graph, const Plan& plan) {
-  const int stages = engine::stageCount(plan);
+  const std::vector<std::int64_t> kept = engine::bytesBetweenSteps(plan, graph);
   std::vector<std::unique_ptr<engine::Ledger>> ledgers;
   std::vector<const engine::Ledger*> given;
-  for (int stage = 0; stage < stages; ++stage) {
-    std::int64_t budget = 0;
-    std::int64_t held = 0;
-    for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-      for (const engine::StepPlan& step : plan.steps) {
-        if (step.stage == stage && step.rows(static_cast<int>(m)).count() > 0) {
-          budget += plan.devices[m].device.budgetBytes;
-          // Weights and moments, without the gradients that the step itself makes.
-          held += plan.devices[m].weightBytes / engine::kCopiesPerWeight *
-                  (engine::kCopiesPerWeight - 1);
-          break;
-        }
-      }
-    }
-    ledgers.push_back(std::make_unique<engine::Ledger>(fmt::format("stage {}", stage), budget));
-    ledgers.back()->charge(held);
+  for (std::size_t m = 0; m < plan.devices.size(); ++m) {
+    const engine::DeviceSpec& device = plan.devices[m].device;
+    ledgers.push_back(std::make_unique<engine::Ledger>(device.name, device.budgetBytes));
+    ledgers.back()->charge(kept[m]);
     given.push_back(ledgers.back().get());
   }
   engine::Parameters parameters = singlePrecision(graph);
@@ -77,8 +66,7 @@ std::vector<std::int64_t> measured(const Graph& graph, const Plan& plan) {
   const Shape& shape = plan.input;
   const at::Tensor batch = at::randn({shape.samples, 1, shape.size.d, shape.size.h, shape.size.w});
   const std::vector<LabelValue> labels(static_cast<std::size_t>(shape.size.voxels()), 1);
-  at::set_num_threads(1);
-  for (int step = 0; step < 2; ++step) {
+  for (int one = 0; one < 2; ++one) {
     engine::TrainingStepOptions options;
     options.ledgers = given;
     const auto done = engine::trainingStep(
@@ -91,9 +79,6 @@ std::vector<std::int64_t> measured(const Graph& graph, const Plan& plan) {
         },
         options);
     EXPECT_TRUE(done) << done.error().message;
-    for (const std::string& name : parameters.tensors().trainable) {
-      parameters.tensors().byName[name].mutable_grad().reset();
-    }
   }
   std::vector<std::int64_t> peaks;
   for (const auto& ledger : ledgers) {
@@ -105,19 +90,20 @@ std::vector<std::int64_t> measured(const Graph& graph, const Plan& plan) {
 // Never below what is measured, and within `slack` of it.
 void expectPredicted(const Graph& graph, const Plan& plan, double slack) {
   const std::vector<std::int64_t> peaks = measured(graph, plan);
-  std::vector<std::int64_t> predicted(peaks.size(), 0);
-  for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    for (const engine::StepPlan& step : plan.steps) {
-      if (step.rows(static_cast<int>(m)).count() > 0) {
-        predicted[static_cast<std::size_t>(step.stage)] += plan.devices[m].predictedPeakBytes;
-        break;
-      }
-    }
-  }
-  for (std::size_t n = 0; n < peaks.size(); ++n) {
-    EXPECT_GE(predicted[n], peaks[n]) << "stage " << n;
-    const double ratio = static_cast<double>(predicted[n]) / static_cast<double>(peaks[n]);
-    EXPECT_LE(ratio, 1.0 + slack) << "stage " << n;
+  for (std::size_t m = 0; m < peaks.size(); ++m) {
+    const engine::DevicePlan& device = plan.devices[m];
+    const double ratio =
+        static_cast<double>(device.predictedPeakBytes) / static_cast<double>(peaks[m]);
+    SCOPED_TRACE(fmt::format("{}: {} predicted, {} measured, ratio {:.3f}, at {}",
+                             device.device.name,
+                             engine::formatBytes(device.predictedPeakBytes),
+                             engine::formatBytes(peaks[m]),
+                             ratio,
+                             device.peakStep));
+    EXPECT_GE(ratio, 1.0);
+    EXPECT_LE(ratio, 1.0 + slack);
+    fmt::print(
+        "RATIO {:.3f} {} {} {}\n", ratio, device.predictedPeakBytes, peaks[m], device.peakStep);
   }
 }
 
@@ -137,7 +123,7 @@ Graph lamp(models::LampUnetOptions::Norm norm) {
   return models::lampUnet(options);
 }
 
-constexpr double kTenPercent = 0.10;
+constexpr double kFivePercent = 0.05;
 
 TEST(TrainingMemory, OfOneDeviceIsPredicted) {
   const struct {
@@ -151,34 +137,33 @@ TEST(TrainingMemory, OfOneDeviceIsPredicted) {
   for (const auto& one : cases) {
     // The loss takes one sample, so a micro-batch has one.
     Plan plan = planOf(one.graph, one.shape, 1, "single", static_cast<int>(one.shape.samples));
-    expectPredicted(one.graph, plan, kTenPercent);
+    expectPredicted(one.graph, plan, kFivePercent);
     for (const int group : {1, 5}) {
       SCOPED_TRACE(group);
       Plan again = engine::test::recomputed(plan, one.graph, group);
       again = *engine::adoptPlan(one.graph, again, {plan.devices[0].device});
-      expectPredicted(one.graph, again, kTenPercent);
+      expectPredicted(one.graph, again, kFivePercent);
     }
   }
 }
 
-// One thread takes the slabs in turn, so one ledger sees them all, and never
-// every device's scratch at once.
 TEST(TrainingMemory, OfSlabsIsPredicted) {
   const Graph graph = nnunet();
   for (const int devices : {2, 3}) {
     const Plan plan = planOf(graph, {1, 1, {40, 32, 32}}, devices, "slabs");
-    expectPredicted(graph, plan, 0.25);
+    expectPredicted(graph, plan, kFivePercent);
   }
 }
 
+// In 1F1B a gradient may wait for a stage that is late, while the stage that sent it
+// goes on; here none is, and what might have waited is predicted beyond what is measured.
 TEST(TrainingMemory, OfEveryStageOfAPipelineIsPredicted) {
   const Graph graph = nnunet();
   const Shape shape{4, 1, {24, 32, 32}};
-  for (const char* words : {"pipeline", "gpipe"}) {
-    for (const int stages : {2, 3}) {
-      SCOPED_TRACE(fmt::format("{} of {}", words, stages));
-      expectPredicted(graph, planOf(graph, shape, stages, words, 4), 0.35);
-    }
+  for (const int stages : {2, 3}) {
+    SCOPED_TRACE(stages);
+    expectPredicted(graph, planOf(graph, shape, stages, "gpipe", 4), kFivePercent);
+    expectPredicted(graph, planOf(graph, shape, stages, "pipeline", 4), 0.30);
   }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/networks/networks.h"
 
-#include "core/engine/plan/costs.h"
+#include "core/engine/graph/costs.h"
 #include "models/networks/nnunet_plans.h"
 
 #include <gmock/gmock.h>

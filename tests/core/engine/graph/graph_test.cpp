@@ -2,8 +2,8 @@
 #include "core/engine/graph/graph.h"
 
 #include "core/base/file.h"
+#include "core/engine/graph/costs.h"
 #include "core/engine/graph/program.h"
-#include "core/engine/plan/costs.h"
 #include "models/networks/lamp_unet.h"
 #include "models/networks/nnunet_plain.h"
 #include "tests/support/test_data.h"

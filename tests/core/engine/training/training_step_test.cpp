@@ -11,9 +11,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
-#include <chrono>
 #include <filesystem>
-#include <thread>
 
 namespace argand::engine {
 namespace {
@@ -249,42 +247,94 @@ int threadsNow() {
   return static_cast<int>(std::distance(begin(all), end(all)));
 }
 
-TEST(TrainingStep, TheFirstErrorEndsAllStagesAndLeavesNoThread) {
+// Under slabs, a pipeline, and both.
+std::vector<Plan> dividedPlans(const Graph& graph, const Shape& shape) {
+  Plan slabs = planOf(graph, shape, 3, "slabs");
+  slabs.microBatches = 4;
+  return {slabs, planOf(graph, shape, 3, "pipeline", 4), slabStages(graph, shape, 2, 4)};
+}
+
+TEST(TrainingStep, TheFirstErrorEndsAllDevicesAndLeavesNoThread) {
   const Graph graph = nnunet();
   const Shape shape{4, 1, {20, 12, 4}};
-  const Plan plan = planOf(graph, shape, 3, "pipeline", 4);
   const at::Tensor batch = doubleNoise(shape);
   Parameters parameters = doubleParameters(graph);
-  const auto parts = microBatchesOf(batch, plan);
   at::parallel_for(0, 100, 1, [](std::int64_t, std::int64_t) {});
   const int before = threadsNow();
-  for (const bool throws : {false, true}) {
-    const auto done =
-        trainingStep(graph,
-                     parameters,
-                     parts,
-                     [&](const SlabScores& scores, std::size_t n) -> Result<at::Tensor> {
-                       if (n == 2 && throws) {
-                         throw std::runtime_error("thrown on purpose");
-                       }
-                       if (n == 2) {
-                         return fail(ErrorCode::InputRefused, "refused on purpose");
-                       }
-                       return lossOf(scores, static_cast<std::int64_t>(n));
-                     });
-    ASSERT_FALSE(done);
-    EXPECT_THAT(done.error().message, HasSubstr("on purpose"));
-    EXPECT_EQ(done.error().code, throws ? ErrorCode::Internal : ErrorCode::InputRefused);
+  for (const Plan& plan : dividedPlans(graph, shape)) {
+    for (const bool throws : {false, true}) {
+      const auto done =
+          trainingStep(graph,
+                       parameters,
+                       microBatchesOf(batch, plan),
+                       [&](const SlabScores& scores, std::size_t n) -> Result<at::Tensor> {
+                         if (n == 2 && throws) {
+                           throw std::runtime_error("thrown on purpose");
+                         }
+                         if (n == 2) {
+                           return fail(ErrorCode::InputRefused, "refused on purpose");
+                         }
+                         return lossOf(scores, static_cast<std::int64_t>(n));
+                       });
+      ASSERT_FALSE(done);
+      EXPECT_THAT(done.error().message, HasSubstr("on purpose"));
+      EXPECT_EQ(done.error().code, throws ? ErrorCode::Internal : ErrorCode::InputRefused);
+      EXPECT_LE(threadsNow(), before);
+    }
   }
-  EXPECT_LE(threadsNow(), before);
+}
+
+TEST(TrainingStep, ADeviceThatExceedsItsBudgetEndsTheStep) {
+  const Graph graph = nnunet();
+  const Shape shape{4, 1, {20, 12, 4}};
+  const at::Tensor batch = doubleNoise(shape);
+  Parameters parameters = doubleParameters(graph);
+  at::parallel_for(0, 100, 1, [](std::int64_t, std::int64_t) {});
+  const int before = threadsNow();
+  for (const Plan& plan : dividedPlans(graph, shape)) {
+    // In forward, and in backward where it has little more than it needs until then.
+    std::int64_t afterForward = 0;
+    for (const bool inBackward : {false, true}) {
+      std::vector<std::unique_ptr<Ledger>> ledgers;
+      TrainingStepOptions options;
+      for (std::size_t m = 0; m < plan.devices.size(); ++m) {
+        const std::int64_t budget =
+            m == 1 ? (inBackward ? afterForward + 1024 : 8 << 10) : std::int64_t{1} << 34;
+        ledgers.push_back(std::make_unique<Ledger>(plan.devices[m].device.name, budget));
+        options.ledgers.push_back(ledgers.back().get());
+      }
+      const auto parts = microBatchesOf(batch, plan);
+      const auto step = [&](const Ledger& watched) {
+        return trainingStep(
+            graph,
+            parameters,
+            parts,
+            [&](const SlabScores& scores, std::size_t n) -> Result<at::Tensor> {
+              afterForward = n == 0 ? watched.peakBytes() : afterForward;
+              return lossOf(scores, parts[n].firstSample);
+            },
+            options);
+      };
+      const auto done = step(*ledgers[1]);
+      ASSERT_FALSE(done);
+      EXPECT_THAT(done.error().message, HasSubstr("cpu:1 may use"));
+      EXPECT_LE(threadsNow(), before);
+      ledgers[1] = std::make_unique<Ledger>("cpu:1", std::int64_t{1} << 34);
+      options.ledgers[1] = ledgers[1].get();
+      const auto enough = step(*ledgers[1]);
+      ASSERT_TRUE(enough) << enough.error().message;
+    }
+  }
 }
 
 TEST(TrainingStep, StopsOnRequest) {
   const Graph graph = nnunet();
   const Shape shape{4, 1, {20, 12, 4}};
   const at::Tensor batch = doubleNoise(shape);
-  for (const int devices : {1, 2}) {
-    Plan plan = planOf(graph, shape, devices, devices == 1 ? "single" : "pipeline", 4);
+  std::vector<Plan> plans = dividedPlans(graph, shape);
+  plans.push_back(planOf(graph, shape, 1, "single", 4));
+  plans.push_back(recomputed(plans.front(), graph, 2));
+  for (const Plan& plan : plans) {
     Parameters parameters = doubleParameters(graph);
     std::stop_source stop;
     TrainingStepOptions options;
@@ -295,14 +345,18 @@ TEST(TrainingStep, StopsOnRequest) {
         parameters,
         microBatchesOf(batch, plan),
         [&](const SlabScores& scores, std::size_t n) -> Result<at::Tensor> {
-          stop.request_stop();
           ++losses;
+          // As soon as backward has come to the scores: the next operation is the last one's.
+          scores.scores.front().register_hook([&](const at::Tensor&) { stop.request_stop(); });
           return lossOf(scores, static_cast<std::int64_t>(n));
         },
         options);
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().code, ErrorCode::Cancelled);
-    EXPECT_LT(losses, 4);
+    EXPECT_EQ(losses, 1);
+    for (const at::Tensor& parameter : parameters.tensors().trainableTensors()) {
+      EXPECT_FALSE(parameter.grad().defined());
+    }
   }
 }
 

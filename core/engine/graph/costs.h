@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/engine/graph/graph.h"
-#include "core/engine/plan/devices.h"
 
 #include <cstdint>
 #include <vector>
@@ -30,14 +29,5 @@ struct OpCost {
 
 // All operations together.
 [[nodiscard]] Result<std::int64_t> totalFlops(const Graph& graph, const Shape& input);
-
-// What a device is assumed to do when nothing was measured. Good enough to
-// order candidates; every time made from it is an estimate.
-struct Speed {
-  double flopsPerSecond = 0.0;
-  double bytesPerSecond = 0.0;  // of memory, and of copies between devices
-};
-
-[[nodiscard]] Speed assumedSpeed(const DeviceSpec& device, DType dtype);
 
 }  // namespace argand::engine

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/plan/costs.h"
+#include "core/engine/graph/costs.h"
 
 #include <algorithm>
 
@@ -99,16 +99,6 @@ Result<std::int64_t> totalFlops(const Graph& graph, const Shape& input) {
     flops += costOf(graph, id, shapes, DType::Float32).flops;
   }
   return flops;
-}
-
-Speed assumedSpeed(const DeviceSpec& device, DType dtype) {
-  // Per core, as measured for 3x3x3 convolutions of 16 to 64 channels by oneDNN
-  // on AVX-512; fp64 by the engine's own kernel.
-  constexpr double kFp32FlopsPerCore = 85e9;
-  constexpr double kFp64FlopsPerCore = 12e9;
-  constexpr double kBytesPerCore = 6e9;
-  const double flops = dtype == DType::Float32 ? kFp32FlopsPerCore : kFp64FlopsPerCore;
-  return {flops * device.threads, kBytesPerCore * device.threads};
 }
 
 }  // namespace argand::engine
