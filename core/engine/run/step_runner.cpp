@@ -11,6 +11,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -402,11 +403,14 @@ Result<void> Runner<S>::convolveByTiles(Now& now) {
       scratch.push_back(at::empty({winogradScratch(op.depthTaps, op.inChannels, op.outChannels)},
                                   scalarType<A>()));
     }
-    at::parallel_for(0, kernels::winogradBands(op), 1, [&](std::int64_t begin, std::int64_t end) {
-      const auto thread = static_cast<std::size_t>(at::get_thread_num());
-      for (std::int64_t band = begin; band < end; ++band) {
-        kernels::winogradBand(
-            op, dataOf<A>(in), now.task.kept.count(), band, dataOf<A>(scratch[thread]), to);
+    // Whichever thread is free takes the next band.
+    std::atomic<std::int64_t> next = 0;
+    at::parallel_for(0, spec().threads, 1, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t thread = first; thread < last; ++thread) {
+        A* const own = dataOf<A>(scratch[static_cast<std::size_t>(thread)]);
+        for (std::int64_t band = next++; band < kernels::winogradBands(op); band = next++) {
+          kernels::winogradBand(op, dataOf<A>(in), now.task.kept.count(), band, own, to);
+        }
       }
     });
     return finishTask(now, static_cast<const A*>(to));
