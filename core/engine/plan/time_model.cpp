@@ -94,13 +94,14 @@ Result<TimeModel> TimeModel::create(const std::vector<DeviceSpec>& devices,
     speeds.scale = device.kind == DeviceKind::Cuda
                        ? 1.0 / sharersOf(device, devices)
                        : static_cast<double>(device.threads) / speeds.profile.threads;
-    for (const StepWork& work : model.m_work) {
-      speeds.flopsPerSecond.push_back(
-          speeds.scale *
-          speeds.profile.flopsPerSecond(
-              dtype,
-              work.channels,
-              kernelOf(program.steps[speeds.flopsPerSecond.size()], graph, shapes, dtype, device)));
+    for (std::size_t n = 0; n < model.m_work.size(); ++n) {
+      const Step& step = program.steps[n];
+      const auto speed = [&](DeviceProfile::Kernel kernel) {
+        return speeds.scale *
+               speeds.profile.flopsPerSecond(dtype, model.m_work[n].channels, kernel);
+      };
+      speeds.flopsPerSecond.push_back(speed(kernelOf(step, graph, shapes, dtype, device)));
+      speeds.libraryFlopsPerSecond.push_back(speed(DeviceProfile::Kernel::Convolution));
     }
     model.m_devices.push_back(std::move(speeds));
   }
@@ -175,6 +176,10 @@ double TimeModel::stepSeconds(int device, StepId step, const RowRange& rows) con
                             : flops + bytes + launches;
 }
 
+// Of what a pass of training reads and writes, the share that a processor does not find in
+// its caches or overlap with the products beside it: fitted to training_bench at 64^3.
+constexpr double kFoundInMemory = 0.35;
+
 TrainingSeconds TimeModel::trainingSeconds(int device, StepId step, const RowRange& rows) const {
   if (rows.count() <= 0) {
     return {};
@@ -186,9 +191,10 @@ TrainingSeconds TimeModel::trainingSeconds(int device, StepId step, const RowRan
       w.readPerRow *
       static_cast<double>(rowsRead(m_program->step(step), *m_graph, rows, w.readDepth).count());
   const double products = static_cast<double>(rows.count()) * w.flopsPerRow /
-                          speeds.flopsPerSecond[static_cast<std::size_t>(step)];
+                          speeds.libraryFlopsPerSecond[static_cast<std::size_t>(step)];
   const auto seconds = [&](double times, double bytes) {
-    const double moved = bytes / (speeds.scale * speeds.profile.memoryBytesPerSecond);
+    const double found = speeds.profile.gpu ? 1.0 : kFoundInMemory;
+    const double moved = found * bytes / (speeds.scale * speeds.profile.memoryBytesPerSecond);
     return speeds.profile.launchSeconds +
            (speeds.profile.gpu ? std::max(times * products, moved) : times * products + moved);
   };

@@ -93,8 +93,9 @@ class TimeModel {
 
   struct Speeds {
     DeviceProfile profile;
-    double scale = 1.0;                  // its share of what the profile describes
-    std::vector<double> flopsPerSecond;  // by step
+    double scale = 1.0;                         // its share of what the profile describes
+    std::vector<double> flopsPerSecond;         // by step
+    std::vector<double> libraryFlopsPerSecond;  // what training takes
   };
 
   const Graph* m_graph = nullptr;
