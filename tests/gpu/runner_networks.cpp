@@ -5,6 +5,7 @@
 #include "core/engine/run/parameters_torch.h"
 #include "core/engine/training/differentiable.h"
 #include "models/networks/networks.h"
+#include "tests/core/engine/run/odd_network.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
@@ -14,47 +15,6 @@ namespace argand::gpu_check {
 namespace {
 
 using namespace engine;
-
-// What no U-Net has: groups, dilation, even kernels, overlapping transposed
-// convolutions, a sum of three, norms of a sum and of a concat.
-Graph oddities() {
-  Graph graph;
-  const NodeId input = graph.add("input", InputOp{2});
-  ConvOp a;
-  a.channels = 8;
-  a.kernel = {3, 1, 5};
-  a.padding = {2, 0, 2};
-  a.dilation = {2, 1, 1};
-  NodeId x = graph.add("a", a, {input});
-  ConvOp b;
-  b.channels = 8;
-  b.groups = 2;
-  const NodeId y = graph.add("b", b, {x});
-  x = graph.add("sum", AddOp{}, {x, y, graph.add("act", LeakyReluOp{0.2}, {y})});
-  x = graph.add("norm", InstanceNormOp{1e-3, false}, {x});
-  ConvOp down;
-  down.channels = 5;
-  down.kernel = {4, 4, 2};
-  down.stride = {3, 2, 2};
-  down.padding = {1, 1, 0};
-  down.bias = false;
-  const NodeId deep = graph.add("down", down, {x});
-  TransposedConvOp up;
-  up.channels = 3;
-  up.kernel = {5, 4, 2};
-  up.stride = {3, 2, 2};
-  up.padding = {1, 1, 0};
-  NodeId z = graph.add("up", up, {deep});
-  z = graph.add("concat", ConcatOp{}, {z, input, x});
-  z = graph.add("batch", BatchNormOp{}, {z});
-  z = graph.add("act2", LeakyReluOp{0.0}, {z});
-  ConvOp head;
-  head.channels = 3;
-  head.kernel = {1, 1, 1};
-  head.padding = {0, 0, 0};
-  graph.add("head", head, {z});
-  return graph;
-}
 
 constexpr const char* kConv =
     " kernel=3x3x3 stride=1x1x1 padding=1x1x1 dilation=1x1x1 groups=1 bias=1\n";
@@ -104,7 +64,7 @@ std::vector<NetworkCase> networkCases() {
            {1, 1, {40, 16, 16}}},
           {"lamp-se-unet", built("lamp-se-unet:n=8,depth=2,classes=3"), {1, 1, {40, 16, 16}}},
           {"nnunet-plain", built("nnunet-plain:channels=8-16-24,classes=3"), {1, 1, {32, 12, 16}}},
-          {"oddities", oddities(), {1, 2, {33, 8, 12}}},
+          {"oddities", test::oddNetwork(BatchNormOp{}), {1, 2, {33, 8, 12}}},
           {"sampled", sampledTo(""), {1, 2, {40, 8, 12}}},
           {"softmax", sampledTo("end = softmax(head)\n"), {1, 2, {24, 8, 8}}},
           {"argmax", sampledTo("end = argmax(head)\n"), {1, 2, {24, 8, 8}}},

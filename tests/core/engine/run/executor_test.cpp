@@ -6,6 +6,7 @@
 #include "models/networks/lamp_unet.h"
 #include "models/networks/nnunet_plain.h"
 #include "tests/core/engine/engine_support.h"
+#include "tests/core/engine/run/odd_network.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,6 +20,7 @@ namespace {
 
 using test::devices;
 using test::noiseFor;
+using test::oddNetwork;
 using test::planFor;
 using test::rolled;
 using test::runPlan;
@@ -42,48 +44,6 @@ Graph lamp(std::int64_t width, int depth, models::LampUnetOptions::Norm norm) {
   return models::lampUnet(options);
 }
 
-// Every operation in ways that no U-Net uses: groups, dilation, even kernels,
-// overlapping transposed convolutions, norms of sums and of concats.
-Graph oddities() {
-  Graph graph;
-  const NodeId input = graph.add("input", InputOp{2});
-  ConvOp a;
-  a.channels = 6;
-  a.kernel = {3, 1, 5};
-  a.padding = {2, 0, 2};
-  a.dilation = {2, 1, 1};
-  NodeId x = graph.add("a", a, {input});
-  ConvOp b;
-  b.channels = 6;
-  b.groups = 3;
-  const NodeId y = graph.add("b", b, {x});
-  x = graph.add("sum", AddOp{}, {x, y, graph.add("act", LeakyReluOp{0.2}, {y})});
-  x = graph.add("norm", InstanceNormOp{1e-3, false}, {x});
-  ConvOp down;
-  down.channels = 5;
-  down.kernel = {4, 4, 2};
-  down.stride = {3, 2, 2};
-  down.padding = {1, 1, 0};
-  down.bias = false;
-  const NodeId deep = graph.add("down", down, {x});
-  TransposedConvOp up;
-  up.channels = 3;
-  up.kernel = {5, 4, 2};
-  up.stride = {3, 2, 2};
-  up.padding = {1, 1, 0};
-  NodeId z = graph.add("up", up, {deep});
-  z = graph.add("concat", ConcatOp{}, {z, input, x});
-  z = graph.add("norm2", InstanceNormOp{}, {z});
-  z = graph.add("act2", LeakyReluOp{0.0}, {z});
-  z = graph.add("act3", LeakyReluOp{0.5}, {z});
-  ConvOp head;
-  head.channels = 3;
-  head.kernel = {1, 1, 1};
-  head.padding = {0, 0, 0};
-  graph.add("head", head, {z});
-  return graph;
-}
-
 double relativeError(const std::vector<double>& found, const std::vector<double>& truth) {
   double error = 0.0;
   double largest = 0.0;
@@ -101,8 +61,8 @@ TEST(Executor, SlabsEqualOneDeviceInDoublePrecision) {
   const struct {
     Graph graph;
     Shape input;
-  } cases[] = {{oddities(), {1, 2, {18, 8, 6}}},
-               {oddities(), {1, 2, {33, 6, 10}}},
+  } cases[] = {{oddNetwork(InstanceNormOp{}), {1, 2, {18, 8, 6}}},
+               {oddNetwork(InstanceNormOp{}), {1, 2, {33, 6, 10}}},
                {nnunet({3, 5, 7}), {1, 1, {28, 12, 20}}},
                {nnunet({4, 17}, 2), {1, 2, {22, 6, 14}}},
                {lamp(5, 2, models::LampUnetOptions::Norm::Batch), {1, 1, {40, 8, 24}}},
@@ -129,7 +89,7 @@ TEST(Executor, LabelsAndScoresAreBitwiseEqualUnderEveryPlan) {
   const struct {
     Graph graph;
     Shape input;
-  } cases[] = {{oddities(), {1, 2, {33, 16, 10}}},
+  } cases[] = {{oddNetwork(InstanceNormOp{}), {1, 2, {33, 16, 10}}},
                {nnunet({16, 32, 64}), {1, 1, {44, 24, 20}}},
                {nnunet({8, 24, 48}, 2), {1, 2, {60, 16, 16}}},
                {lamp(16, 3, models::LampUnetOptions::Norm::Batch), {1, 1, {96, 32, 32}}},
@@ -162,7 +122,7 @@ TEST(Executor, RollingAndSpillingChangeNoBit) {
   const struct {
     Graph graph;
     Shape input;
-  } cases[] = {{oddities(), {1, 2, {33, 16, 10}}},
+  } cases[] = {{oddNetwork(InstanceNormOp{}), {1, 2, {33, 16, 10}}},
                {nnunet({16, 32, 64}), {1, 1, {44, 24, 20}}},
                {lamp(16, 3, models::LampUnetOptions::Norm::Batch), {1, 1, {96, 32, 32}}},
                {lamp(8, 2, models::LampUnetOptions::Norm::Instance), {1, 1, {72, 32, 24}}}};
