@@ -13,7 +13,7 @@ constexpr std::int64_t kLanes = 16;
 }  // namespace
 
 bool suitsWinograd(const ConvOp& conv, const Shape& input, const Shape& output) {
-  return conv.kernel.h == 3 && conv.kernel.w == 3 && conv.kernel.d <= 3 &&
+  return conv.kernel.h == 3 && conv.kernel.w == 3 && conv.kernel.d <= kMostWinogradDepthTaps &&
          conv.stride == Extent{1, 1, 1} && conv.dilation == Extent{1, 1, 1} && conv.groups == 1 &&
          input.channels % kLanes == 0 && output.channels % kLanes == 0 &&
          4 * winogradElements(conv.kernel.d, input.channels, output.channels) <=

@@ -9,6 +9,9 @@
 // along height and width, 36 products for each tile of 4x4 outputs.
 namespace argand::engine {
 
+// Planes of transformed inputs that a thread keeps.
+inline constexpr std::int64_t kMostWinogradDepthTaps = 3;
+
 // Whether the kernel does this convolution: k x 3 x 3 of stride 1 on whole vectors of
 // channels, the transformed weights being few beside what is read and made.
 [[nodiscard]] bool suitsWinograd(const ConvOp& conv, const Shape& input, const Shape& output);

@@ -272,7 +272,6 @@ ARGAND_CLONES void computeBand(const WinogradConv& op,
                                std::int64_t rows,
                                float* scratch,
                                float* to) {
-  constexpr std::int64_t kMostTaps = 8;
   const std::int64_t inPlane = op.inSize.h * op.inSize.w * op.inChannels;
   const std::int64_t outPlane = op.outSize.h * op.outSize.w * op.outChannels;
   const std::int64_t tiles = band.rows * band.columns;
@@ -287,7 +286,7 @@ ARGAND_CLONES void computeBand(const WinogradConv& op,
   for (std::int64_t row = 0; row < rows; ++row) {
     const std::int64_t last = row + op.depthTaps - 1;
     transformInputs(op, cut, band, from + last * inPlane, planeAt(last));
-    const float* planes[kMostTaps];
+    const float* planes[kMostWinogradDepthTaps];
     for (std::int64_t tap = 0; tap < op.depthTaps; ++tap) {
       planes[tap] = planeAt(row + tap);
     }

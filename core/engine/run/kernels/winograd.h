@@ -13,7 +13,7 @@
 namespace argand::engine::kernels {
 
 struct WinogradConv {
-  std::int64_t depthTaps = 3;
+  std::int64_t depthTaps = 3;     // at most kMostWinogradDepthTaps
   std::int64_t inChannels = 16;   // a multiple of 16
   std::int64_t outChannels = 16;  // a multiple of 16
   std::int64_t paddingH = 1;
