@@ -2,6 +2,7 @@
 #include "models/networks/lamp_se_unet.h"
 
 #include "core/base/assert.h"
+#include "models/networks/cubic_conv.h"
 
 #include <algorithm>
 #include <string>
@@ -57,13 +58,7 @@ class Builder {
               std::int64_t kernel,
               std::int64_t stride,
               bool bias) {
-    engine::ConvOp op;
-    op.channels = out;
-    op.kernel = {kernel, kernel, kernel};
-    op.stride = {stride, stride, stride};
-    op.padding = {kernel / 2, kernel / 2, kernel / 2};
-    op.bias = bias;
-    return m_graph.add(name, op, {x});
+    return m_graph.add(name, cubicConv(out, kernel, stride, bias), {x});
   }
 
   NodeId norm(const std::string& name, NodeId x) {

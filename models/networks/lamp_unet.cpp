@@ -2,6 +2,7 @@
 #include "models/networks/lamp_unet.h"
 
 #include "core/base/assert.h"
+#include "models/networks/cubic_conv.h"
 
 #include <algorithm>
 #include <string>
@@ -46,12 +47,7 @@ class Builder {
   }
 
   NodeId conv(const std::string& name, NodeId x, std::int64_t out, int kernel, bool bias) {
-    engine::ConvOp op;
-    op.channels = out;
-    op.kernel = {kernel, kernel, kernel};
-    op.padding = {kernel / 2, kernel / 2, kernel / 2};
-    op.bias = bias;
-    return m_graph.add(name, op, {x});
+    return m_graph.add(name, cubicConv(out, kernel, 1, bias), {x});
   }
 
   NodeId activation(const std::string& name, NodeId x) {

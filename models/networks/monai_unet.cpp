@@ -2,6 +2,7 @@
 #include "models/networks/monai_unet.h"
 
 #include "core/base/assert.h"
+#include "models/networks/cubic_conv.h"
 
 #include <algorithm>
 #include <string>
@@ -65,12 +66,7 @@ class Builder {
               std::int64_t out,
               std::int64_t kernel,
               std::int64_t stride) {
-    engine::ConvOp op;
-    op.channels = out;
-    op.kernel = {kernel, kernel, kernel};
-    op.stride = {stride, stride, stride};
-    op.padding = {kernel / 2, kernel / 2, kernel / 2};
-    return m_graph.add(name, op, {x});
+    return m_graph.add(name, cubicConv(out, kernel, stride, true), {x});
   }
 
   // Norm, dropout, activation.

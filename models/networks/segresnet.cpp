@@ -2,6 +2,7 @@
 #include "models/networks/segresnet.h"
 
 #include "core/base/assert.h"
+#include "models/networks/cubic_conv.h"
 
 #include <string>
 
@@ -49,13 +50,7 @@ class Builder {
               std::int64_t kernel,
               std::int64_t stride,
               bool bias) {
-    engine::ConvOp op;
-    op.channels = out;
-    op.kernel = {kernel, kernel, kernel};
-    op.stride = {stride, stride, stride};
-    op.padding = {kernel / 2, kernel / 2, kernel / 2};
-    op.bias = bias;
-    return m_graph.add(name, op, {x});
+    return m_graph.add(name, cubicConv(out, kernel, stride, bias), {x});
   }
 
   NodeId normed(const std::string& norm, const std::string& activation, NodeId x) {

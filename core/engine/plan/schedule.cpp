@@ -310,8 +310,16 @@ StepId groupStart(const Plan& plan, StepId id) {
   return id;
 }
 
-RowRange computedRows(const Task& task, const Program& program, const Graph& graph, DType dtype) {
-  return roundsByChunk(program.step(task.step), graph, dtype) ? task.whole : task.kept;
+RowRange computedRows(const Task& task,
+                      const Program& program,
+                      const Graph& graph,
+                      const std::vector<Shape>& shapes,
+                      DType dtype,
+                      const DeviceSpec& device) {
+  const Step& step = program.step(task.step);
+  const bool whole = roundsByChunk(step, graph, dtype) &&
+                     convKernelOf(step, graph, shapes, dtype, device) == ConvKernel::Library;
+  return whole ? task.whole : task.kept;
 }
 
 double workShare(const Schedule& schedule,
@@ -319,23 +327,20 @@ double workShare(const Schedule& schedule,
                  const Graph& graph,
                  const Program& program,
                  const std::vector<Shape>& shapes) {
-  double done = 0.0;
+  std::vector<double> perRow;  // by step
   double needed = 0.0;
+  for (const Step& step : program.steps) {
+    const auto flops = static_cast<double>(costOf(graph, step.node, shapes, plan.dtype).flops);
+    perRow.push_back(flops / static_cast<double>(outputShape(step, graph, shapes).size.d));
+    needed += flops;
+  }
+  double done = 0.0;
   for (const StepGroup& group : schedule.groups) {
-    for (StepId id = group.first; id <= group.last; ++id) {
-      const Step& step = program.step(id);
-      needed += static_cast<double>(costOf(graph, step.node, shapes, plan.dtype).flops);
-    }
     for (std::size_t device = 0; device < group.tasks.size(); ++device) {
       for (const Task& task : group.tasks[device]) {
-        const Step& step = program.step(task.step);
-        const bool library =
-            convKernelOf(step, graph, shapes, plan.dtype, plan.devices[device].device) ==
-            ConvKernel::Library;
-        const RowRange rows = library ? computedRows(task, program, graph, plan.dtype) : task.kept;
-        done += static_cast<double>(costOf(graph, step.node, shapes, plan.dtype).flops) *
-                static_cast<double>(rows.count()) /
-                static_cast<double>(outputShape(step, graph, shapes).size.d);
+        const RowRange rows =
+            computedRows(task, program, graph, shapes, plan.dtype, plan.devices[device].device);
+        done += perRow[static_cast<std::size_t>(task.step)] * static_cast<double>(rows.count());
       }
     }
   }

@@ -54,11 +54,13 @@ struct Schedule {
 // The first step of the group of `id`.
 [[nodiscard]] StepId groupStart(const Plan& plan, StepId id);
 
-// The rows of a task that are computed: its whole chunk for what oneDNN runs.
+// The rows of a task that a processor computes: its whole chunk for what oneDNN runs.
 [[nodiscard]] RowRange computedRows(const Task& task,
                                     const Program& program,
                                     const Graph& graph,
-                                    DType dtype);
+                                    const std::vector<Shape>& shapes,
+                                    DType dtype,
+                                    const DeviceSpec& device);
 
 // FLOPs of all tasks over those of the network: halos that are made by two devices and
 // chunks that are computed whole for a part of their rows count as often as they are done.

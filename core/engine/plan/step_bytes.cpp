@@ -158,8 +158,7 @@ std::int64_t scratchBytes(const Task& task,
   if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
     const Node& node = graph.node(step.node);
     const ConvKernel kernel = convKernelOf(step, graph, shapes, dtype, device);
-    const RowRange computed =
-        kernel == ConvKernel::Winograd ? task.kept : computedRows(task, program, graph, dtype);
+    const RowRange computed = computedRows(task, program, graph, shapes, dtype, device);
     const std::int64_t read = paddedReadRows(step, graph, computed, in.size.d);
     bytes += blockBytes(read * inPlane * in.channels * size);
     if (const auto* up = std::get_if<TransposedConvOp>(&node.op)) {

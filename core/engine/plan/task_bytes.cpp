@@ -256,7 +256,7 @@ RowRange rowsComputedByCuda(const Task& task,
   const ReadList& reads = program.step(task.step).reads[0];
   const bool ofInput =
       std::all_of(reads.begin(), reads.end(), [](const Part& part) { return part.source < 0; });
-  return ofInput ? task.whole : computedRows(task, program, graph, dtype);
+  return ofInput || roundsByChunk(program.step(task.step), graph, dtype) ? task.whole : task.kept;
 }
 
 std::int64_t cudnnWorkspaceBytes(std::int64_t inBytes,
