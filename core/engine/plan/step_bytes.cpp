@@ -9,6 +9,8 @@ namespace argand::engine {
 
 namespace {
 
+constexpr std::int64_t kVectorChannels = 16;  // a cache line of fp32
+
 std::int64_t paddedTo16(std::int64_t channels) {
   return (channels + 15) / 16 * 16;
 }
@@ -92,8 +94,13 @@ ConvKernel convKernelOf(const Step& step,
   }
   // Products in fp32, and so few of them that products in bf16 are no faster, but for
   // those of whole matrices.
+  // What it reads must be stored, in whole vectors of channels.
+  const ReadList& reads = step.reads[0];
+  const bool readable = std::all_of(reads.begin(), reads.end(), [](const Part& part) {
+    return part.source >= 0 && part.channels % kVectorChannels == 0;
+  });
   const bool winograd = device.kind == DeviceKind::Cpu && step.kind == Step::Kind::Conv &&
-                        processorHasLineVectors() &&
+                        readable && processorHasLineVectors() &&
                         !(dtype == DType::BFloat16 && processorMultipliesMatrices()) &&
                         suitsWinograd(convolutionOf(graph.node(step.node).op),
                                       readShape(step, graph, shapes),
@@ -150,14 +157,24 @@ std::int64_t scratchBytes(const Task& task,
   const std::int64_t inPlane = in.size.h * in.size.w;
   const std::int64_t kept = task.kept.count();
   std::int64_t bytes = 0;
-  if (!step.norms.empty()) {
-    bytes += blockBytes(kept * momentPieces(out.size) * out.channels * kStatisticsBytes);
-  }
+  const auto moments = [&](std::int64_t pieces) {
+    return step.norms.empty() ? 0 : blockBytes(kept * pieces * out.channels * kStatisticsBytes);
+  };
   // A buffer of its own where the result cannot be made in its place.
   const bool buffered = step.toConsumer || bytesOf(dtype) != wide;
   if (step.kind == Step::Kind::Conv || step.kind == Step::Kind::TransposedConv) {
     const Node& node = graph.node(step.node);
     const ConvKernel kernel = convKernelOf(step, graph, shapes, dtype, device);
+    if (kernel == ConvKernel::Winograd) {
+      const std::int64_t taps = convolutionOf(node.op).kernel.d;
+      const std::int64_t perLine = winogradPiecesPerLine(taps, in.channels, out.size.w);
+      const bool narrows = !step.toConsumer && bytesOf(dtype) < wide;
+      return moments(out.size.h * perLine) +
+             device.threads *
+                 blockBytes(wide * winogradScratch(taps, in.channels, out.channels, narrows)) +
+             (step.toConsumer ? blockBytes(kept * outVoxels * wide) : 0);
+    }
+    bytes += moments(momentPieces(out.size));
     const RowRange computed = computedRows(task, program, graph, shapes, dtype, device);
     const std::int64_t read = paddedReadRows(step, graph, computed, in.size.d);
     bytes += blockBytes(read * inPlane * in.channels * size);
@@ -171,16 +188,12 @@ std::int64_t scratchBytes(const Task& task,
       bytes += blockBytes(computed.count() * outVoxels * size);
       bytes += step.toConsumer && size != wide ? blockBytes(kept * outVoxels * wide) : 0;
     }
-    if (kernel == ConvKernel::Winograd) {
-      bytes += device.threads *
-               blockBytes(
-                   4 * winogradScratch(convolutionOf(node.op).kernel.d, in.channels, out.channels));
-    }
     if (kernel == ConvKernel::Library) {
       bytes += blockBytes(blockedWeightBytes(graph, node, size)) + kOneDnnReserve;
     }
     return bytes;
   }
+  bytes += moments(momentPieces(out.size));
   bytes += buffered ? blockBytes(kept * outVoxels * wide) : 0;
   if (step.kind == Step::Kind::Add) {
     return bytes + blockBytes(kept * outVoxels * wide);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int64_t kFrequencies = 36;
 constexpr std::int64_t kLanes = 16;
+constexpr std::int64_t kTile = 4;
 
 }  // namespace
 
@@ -36,12 +37,21 @@ std::int64_t winogradStride(std::int64_t tiles, std::int64_t channels) {
   return tiles * channels + kLanes;
 }
 
+std::int64_t winogradPiecesPerLine(std::int64_t depthTaps,
+                                   std::int64_t inChannels,
+                                   std::int64_t outWidth) {
+  const std::int64_t voxels = kTile * winogradTiles(depthTaps, inChannels);
+  return (outWidth + voxels - 1) / voxels;
+}
+
 std::int64_t winogradScratch(std::int64_t depthTaps,
                              std::int64_t inChannels,
-                             std::int64_t outChannels) {
+                             std::int64_t outChannels,
+                             bool narrows) {
   const std::int64_t tiles = winogradTiles(depthTaps, inChannels);
   return kFrequencies *
-         (depthTaps * winogradStride(tiles, inChannels) + winogradStride(tiles, outChannels));
+             (depthTaps * winogradStride(tiles, inChannels) + winogradStride(tiles, outChannels)) +
+         (narrows ? tiles * kTile * kTile * outChannels : 0);
 }
 
 }  // namespace argand::engine

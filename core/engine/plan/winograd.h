@@ -30,9 +30,16 @@ inline constexpr std::int64_t kMostWinogradDepthTaps = 3;
 // the frequencies do not meet in one set of the cache.
 [[nodiscard]] std::int64_t winogradStride(std::int64_t tiles, std::int64_t channels);
 
-// Floats that one thread needs while it computes.
+// Parts of an output line that are computed, and whose statistics are taken, one by one.
+[[nodiscard]] std::int64_t winogradPiecesPerLine(std::int64_t depthTaps,
+                                                 std::int64_t inChannels,
+                                                 std::int64_t outWidth);
+
+// Floats that one thread needs while it computes; `narrows`: what is made is rounded to two
+// bytes.
 [[nodiscard]] std::int64_t winogradScratch(std::int64_t depthTaps,
                                            std::int64_t inChannels,
-                                           std::int64_t outChannels);
+                                           std::int64_t outChannels,
+                                           bool narrows);
 
 }  // namespace argand::engine

@@ -89,20 +89,19 @@ Result<void> ChunkReader<S>::read(const StepGroup& group,
       offset += part.channels;
       continue;
     }
-    const kernels::Transform<A> transform = transformOf(part);
-    const std::vector<const S*> starts = startsOf(group, part.source, inside);
+    const Source source = sourceOf(group, part, size.d, inside);
     const std::int64_t line = size.w * part.channels;
     at::parallel_for(0, inside.count() * size.h, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t n = begin; n < end;) {
         // Lines of one row follow each other.
         const std::int64_t lines = std::min(end - n, size.h - n % size.h);
-        const S* from = starts[static_cast<std::size_t>(n / size.h)] + n % size.h * line;
+        const S* from = source.rows[static_cast<std::size_t>(n / size.h)] + n % size.h * line;
         kernels::transformVoxels(from,
                                  lines * size.w,
                                  part.channels,
                                  first + n * size.w * channels + offset,
                                  channels,
-                                 transform);
+                                 source.transform);
         n += lines;
       }
     });
@@ -158,23 +157,28 @@ const S* ChunkReader<S>::rowAt(StepId source, int device, std::int64_t row) cons
 }
 
 template <typename S>
-std::vector<const S*> ChunkReader<S>::startsOf(const StepGroup& group,
-                                               StepId source,
-                                               const RowRange& rows) const {
-  const SlabTensor& tensor = m_context.activations[static_cast<std::size_t>(source)];
+typename ChunkReader<S>::Source ChunkReader<S>::sourceOf(const StepGroup& group,
+                                                         const Part& part,
+                                                         std::int64_t depth,
+                                                         const RowRange& rows) {
+  const SlabTensor& tensor = m_context.activations[static_cast<std::size_t>(part.source)];
   const std::int64_t bytes =
       tensor.size.h * tensor.size.w * tensor.channels * static_cast<std::int64_t>(sizeof(S));
-  std::vector<const S*> starts;
+  Source source{transformOf(part), {}};
   for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-    const int owner = source >= group.first ? m_device : tensor.ownerOf(row);
-    const S* there = rowAt(source, owner, row);
+    if (row < 0 || row >= depth) {
+      source.rows.push_back(nullptr);
+      continue;
+    }
+    const int owner = part.source >= group.first ? m_device : tensor.ownerOf(row);
+    const S* there = rowAt(part.source, owner, row);
     if (owner != m_device) {
       there = reinterpret_cast<const S*>(m_context.transport.receive(
           m_device, owner, reinterpret_cast<const std::byte*>(there), bytes));
     }
-    starts.push_back(there);
+    source.rows.push_back(there);
   }
-  return starts;
+  return source;
 }
 
 template <typename S>

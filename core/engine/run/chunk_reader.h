@@ -33,6 +33,8 @@ template <typename T>
 // activations are stored in.
 template <typename S>
 class ChunkReader {
+  using A = kernels::Wide<S>;
+
  public:
   ChunkReader(RunContext& context, const DeviceWeights& weights, int device)
       : m_context(context), m_weights(weights), m_device(device) {}
@@ -46,17 +48,23 @@ class ChunkReader {
                                   const RowRange& rows,
                                   To* to);
 
+  // Where the rows of one part lie, for a kernel that transforms what it reads by itself.
+  struct Source {
+    kernels::Transform<A> transform;
+    std::vector<const S*> rows;  // null: outside the volume
+  };
+
+  [[nodiscard]] Source sourceOf(const StepGroup& group,
+                                const Part& part,
+                                std::int64_t depth,
+                                const RowRange& rows);
+
   // Drops the tables of a norm whose source is gone.
   void forget(NodeId norm) { m_tables.erase(norm); }
 
  private:
-  using A = kernels::Wide<S>;
-
   template <typename To>
   Result<void> readInput(const RowRange& rows, To* to, std::int64_t stride);
-  [[nodiscard]] std::vector<const S*> startsOf(const StepGroup& group,
-                                               StepId source,
-                                               const RowRange& rows) const;
   [[nodiscard]] const S* rowAt(StepId source, int device, std::int64_t row) const;
   [[nodiscard]] kernels::Transform<A> transformOf(const Part& part);
   const NormTable& tableOf(const Part& part);

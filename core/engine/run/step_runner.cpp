@@ -6,6 +6,7 @@
 #include "core/engine/run/chunk_reader.h"
 #include "core/engine/run/kernels/kernels.h"
 #include "core/engine/run/kernels/winograd.h"
+#include "core/engine/run/row_statistics.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -257,48 +258,30 @@ Result<void> Runner<S>::handOver(const Now& now, const A* scores) {
 template <typename S>
 template <typename From>
 void Runner<S>::storePiece(Now& now, const From* values) {
-  Slab& slab = slabOf(now.task.step);
   S* const to = dataOf<S>(now.piece);
-  const bool counts = slab.moments.defined();
-  if (!counts && static_cast<const void*>(values) == static_cast<const void*>(to)) {
-    return;
-  }
   const std::int64_t pieces = momentPieces(now.out.size);
   const std::int64_t channels = now.out.channels;
-  const std::int64_t rows = now.task.kept.count();
-  at::Tensor parts;
-  if (counts) {
-    parts = at::empty({rows * pieces, channels, 2}, at::kDouble);
-  }
-  double* const moments = dataOf<double>(parts);
-  at::parallel_for(0, rows * pieces, 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t n = first; n < last; ++n) {
-      const std::int64_t begin = n % pieces * kMomentVoxels;
-      const std::int64_t count = std::min(kMomentVoxels, now.voxels - begin);
-      const std::int64_t offset = (n / pieces * now.voxels + begin) * channels;
-      kernels::storeVoxels(values + offset,
-                           count,
-                           channels,
-                           to + offset,
-                           counts ? moments + n * channels * 2 : nullptr);
-    }
-  });
-  if (!counts) {
-    return;
-  }
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(pieces), kMomentVoxels);
   sizes.back() = now.voxels - (pieces - 1) * kMomentVoxels;
-  double* const rowMoments = dataOf<double>(slab.moments);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    if (slab.rows.contains(now.task.kept.begin + row)) {
-      const std::int64_t at = now.task.kept.begin + row - slab.rows.begin;
-      kernels::joinMoments(moments + row * pieces * channels * 2,
-                           sizes.data(),
-                           pieces,
-                           channels,
-                           rowMoments + at * channels * 2);
-    }
+  RowStatistics statistics(slabOf(now.task.step), now.task.kept, channels, std::move(sizes));
+  double* const moments = statistics.pieces();
+  if (moments == nullptr && static_cast<const void*>(values) == static_cast<const void*>(to)) {
+    return;
   }
+  at::parallel_for(
+      0, now.task.kept.count() * pieces, 1, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t n = first; n < last; ++n) {
+          const std::int64_t begin = n % pieces * kMomentVoxels;
+          const std::int64_t count = std::min(kMomentVoxels, now.voxels - begin);
+          const std::int64_t offset = (n / pieces * now.voxels + begin) * channels;
+          kernels::storeVoxels(values + offset,
+                               count,
+                               channels,
+                               to + offset,
+                               moments != nullptr ? moments + n * channels * 2 : nullptr);
+        }
+      });
+  statistics.join();
 }
 
 template <typename S>
@@ -375,7 +358,8 @@ Result<void> Runner<S>::convolveDirectly(Now& now) {
   return finishTask(now, static_cast<const A*>(to));
 }
 
-// By Winograd's algorithm, whose rounding does not depend on the rows beside either.
+// By Winograd's algorithm, whose rounding does not depend on the rows beside either. Reads
+// what is stored and makes what is stored: nothing lies between them.
 template <typename S>
 Result<void> Runner<S>::convolveByTiles(Now& now) {
   if constexpr (std::is_same_v<A, double>) {
@@ -384,10 +368,11 @@ Result<void> Runner<S>::convolveByTiles(Now& now) {
   } else {
     const ConvOp conv = convolutionOf(now.node.op);
     const RowRange read = inputRows(conv, now.task.kept);
-    const at::Tensor in = at::empty(
-        {read.count() * now.in.size.h * now.in.size.w * now.in.channels}, scalarType<A>());
-    ARGAND_TRY(m_reader.read(now.group, now.step.reads[0], now.in.size, read, dataOf<A>(in)));
-    A* const to = target(now);
+    std::vector<kernels::WinogradPart<S>> parts;
+    for (const Part& part : now.step.reads[0]) {
+      auto source = m_reader.sourceOf(now.group, part, now.in.size.d, read);
+      parts.push_back({part.channels, source.transform, std::move(source.rows)});
+    }
     kernels::WinogradConv op;
     op.depthTaps = conv.kernel.d;
     op.inChannels = now.in.channels;
@@ -398,22 +383,35 @@ Result<void> Runner<S>::convolveByTiles(Now& now) {
     op.outSize = now.out.size;
     op.packed = dataOf<A>(weightsOf(now).weight);
     op.bias = dataOf<A>(weightsOf(now).bias);
-    std::vector<at::Tensor> scratch;
-    for (int thread = 0; thread < spec().threads; ++thread) {
-      scratch.push_back(at::empty({winogradScratch(op.depthTaps, op.inChannels, op.outChannels)},
-                                  scalarType<A>()));
-    }
-    // Whichever thread is free takes the next band.
-    std::atomic<std::int64_t> next = 0;
-    at::parallel_for(0, spec().threads, 1, [&](std::int64_t first, std::int64_t last) {
-      for (std::int64_t thread = first; thread < last; ++thread) {
-        A* const own = dataOf<A>(scratch[static_cast<std::size_t>(thread)]);
-        for (std::int64_t band = next++; band < kernels::winogradBands(op); band = next++) {
-          kernels::winogradBand(op, dataOf<A>(in), now.task.kept.count(), band, own, to);
-        }
+    const auto compute = [&](auto* to, double* moments) {
+      const bool narrows = sizeof(*to) < sizeof(A);
+      std::vector<at::Tensor> scratch;
+      for (int thread = 0; thread < spec().threads; ++thread) {
+        scratch.push_back(
+            at::empty({winogradScratch(op.depthTaps, op.inChannels, op.outChannels, narrows)},
+                      scalarType<A>()));
       }
-    });
-    return finishTask(now, static_cast<const A*>(to));
+      // Whichever thread is free takes the next band.
+      std::atomic<std::int64_t> next = 0;
+      at::parallel_for(0, spec().threads, 1, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t thread = first; thread < last; ++thread) {
+          A* const own = dataOf<A>(scratch[static_cast<std::size_t>(thread)]);
+          for (std::int64_t band = next++; band < kernels::winogradBands(op); band = next++) {
+            kernels::winogradBand(op, parts, now.task.kept.count(), band, own, to, moments);
+          }
+        }
+      });
+    };
+    if (now.step.toConsumer) {
+      A* const to = target(now);
+      compute(to, nullptr);
+      return handOver(now, to);
+    }
+    RowStatistics statistics(
+        slabOf(now.task.step), now.task.kept, now.out.channels, kernels::winogradPieces(op));
+    compute(dataOf<S>(now.piece), statistics.pieces());
+    statistics.join();
+    return {};
   }
 }
 

@@ -4,6 +4,8 @@
 #include "core/engine/run/kernels/lanes.h"
 
 #include <algorithm>
+#include <cmath>
+#include <type_traits>
 
 namespace argand::engine::kernels {
 
@@ -46,7 +48,7 @@ Cut cutOf(const WinogradConv& op) {
   cut.tileRows = (op.outSize.h + kOut - 1) / kOut;
   cut.across = std::min(cut.rowTiles, tiles);
   cut.down = std::max<std::int64_t>(1, tiles / cut.across);
-  cut.perLine = (cut.rowTiles + cut.across - 1) / cut.across;
+  cut.perLine = winogradPiecesPerLine(op.depthTaps, op.inChannels, op.outSize.w);
   cut.blocksIn = op.inChannels / kLanes;
   cut.inputStride = winogradStride(tiles, op.inChannels);
   cut.planeStride = kFrequencies * cut.inputStride;
@@ -81,9 +83,54 @@ ARGAND_INLINE void intoFrequencies(const Vector (&d)[kIn], float* to, std::int64
   storeLanes(kA2 * kB2 * d[1] - (kA2 + kB2) * d[3] + d[5], to + 5 * stride);
 }
 
+// What 16 channels of a part become on the way in.
+struct Reading {
+  Vector scale;
+  Vector shift;
+  Vector slope;
+  Vector gate;
+  bool silu;
+  bool sigmoid;
+};
+
+ARGAND_INLINE Reading readingOf(const Transform<float>& t, std::int64_t channel) {
+  const Vector one = Vector{} + 1.0F;
+  Reading reading{one, Vector{}, one, one, t.silu, t.sigmoid};
+  if (t.scale != nullptr) {
+    reading.scale = loadLanes(t.scale + channel);
+    reading.shift = loadLanes(t.shift + channel);
+  }
+  if (t.activates) {
+    reading.slope = Vector{} + t.slope;
+  } else if (t.slopes != nullptr) {
+    reading.slope = loadLanes(t.slopes + channel);
+  }
+  if (t.gate != nullptr) {
+    reading.gate = loadLanes(t.gate + channel);
+  }
+  return reading;
+}
+
+template <bool kCurved>
+ARGAND_INLINE Vector transformed(const Vector& x, const Reading& reading) {
+  Vector y = x * reading.scale + reading.shift;
+  if constexpr (kCurved) {
+    if (reading.silu || reading.sigmoid) {
+      for (std::int64_t n = 0; n < kLanes; ++n) {
+        const float curve = 1.0F / (1.0F + std::exp(-y[n]));
+        y[n] = reading.silu ? y[n] * curve : curve;
+      }
+      return y * reading.gate;
+    }
+  }
+  y = y > 0 ? y : y * reading.slope;
+  return kCurved ? y * reading.gate : y;
+}
+
 // The columns of up to a block of tiles of one tile row, 16 channels: along height.
-template <bool kInside>
-ARGAND_INLINE void transformColumns(const float* const* lines,
+template <bool kInside, bool kCurved, typename From>
+ARGAND_INLINE void transformColumns(const From* const* lines,
+                                    const Reading& reading,
                                     std::int64_t w,
                                     std::int64_t columns,
                                     std::int64_t width,
@@ -94,7 +141,7 @@ ARGAND_INLINE void transformColumns(const float* const* lines,
     if (kInside || (w >= 0 && w < width)) {
       for (int n = 0; n < kIn; ++n) {
         if (kInside || lines[n] != nullptr) {
-          d[n] = loadLanes(lines[n] + w * channels);
+          d[n] = transformed<kCurved>(loadLanes(lines[n] + w * channels), reading);
         }
       }
     }
@@ -102,51 +149,88 @@ ARGAND_INLINE void transformColumns(const float* const* lines,
   }
 }
 
-// The inputs of a band in one plane to (frequency, block of tiles, block of channels,
-// tile, channel).
-ARGAND_INLINE void transformInputs(
-    const WinogradConv& op, const Cut& cut, const Band& band, const float* plane, float* to) {
+// 16 channels of a band in one plane, `from` being their first, the `block`th of all that is
+// read, to (frequency, block of tiles, block of channels, tile, channel).
+template <bool kCurved, typename From>
+ARGAND_INLINE void transformBlock(const WinogradConv& op,
+                                  const Cut& cut,
+                                  const Band& band,
+                                  const From* from,
+                                  std::int64_t channels,
+                                  const Reading& reading,
+                                  std::int64_t block,
+                                  float* to) {
   const std::int64_t width = op.inSize.w;
   alignas(64) float sums[kIn * kColumns * kLanes];
   for (std::int64_t row = 0; row < band.rows; ++row) {
     const std::int64_t h = kOut * (band.firstRow + row) - op.paddingH;
     const bool linesInside = h >= 0 && h + kIn <= op.inSize.h;
-    for (std::int64_t block = 0; block < cut.blocksIn; ++block) {
-      const float* lines[kIn];
-      for (std::int64_t n = 0; n < kIn; ++n) {
-        const bool there = h + n >= 0 && h + n < op.inSize.h;
-        lines[n] = there ? plane + (h + n) * width * op.inChannels + block * kLanes : nullptr;
+    const From* lines[kIn];
+    for (std::int64_t n = 0; n < kIn; ++n) {
+      const bool there = h + n >= 0 && h + n < op.inSize.h;
+      lines[n] = there ? from + (h + n) * width * channels : nullptr;
+    }
+    for (std::int64_t first = 0; first < band.columns; first += kBlock) {
+      const std::int64_t tiles = std::min(kBlock, band.columns - first);
+      const std::int64_t w = kOut * (band.firstColumn + first) - op.paddingW;
+      const std::int64_t columns = kOut * tiles + kIn - kOut;
+      if (linesInside && w >= 0 && w + columns <= width) {
+        transformColumns<true, kCurved>(lines, reading, w, columns, width, channels, sums);
+      } else {
+        transformColumns<false, kCurved>(lines, reading, w, columns, width, channels, sums);
       }
-      for (std::int64_t first = 0; first < band.columns; first += kBlock) {
-        const std::int64_t tiles = std::min(kBlock, band.columns - first);
-        const std::int64_t w = kOut * (band.firstColumn + first) - op.paddingW;
-        const std::int64_t columns = kOut * tiles + kIn - kOut;
-        if (linesInside && w >= 0 && w + columns <= width) {
-          transformColumns<true>(lines, w, columns, width, op.inChannels, sums);
-        } else {
-          transformColumns<false>(lines, w, columns, width, op.inChannels, sums);
-        }
-        for (std::int64_t n = 0; n < tiles; ++n) {
-          float* const at = to + placeOf(cut, row * band.columns + first + n, block);
-          for (std::int64_t f = 0; f < kIn; ++f) {
-            const float* from = sums + (f * kColumns + kOut * n) * kLanes;
-            Vector d[kIn];
-            for (int m = 0; m < kIn; ++m) {
-              d[m] = loadLanes(from + m * kLanes);
-            }
-            intoFrequencies(d, at + f * kIn * cut.inputStride, cut.inputStride);
+      for (std::int64_t n = 0; n < tiles; ++n) {
+        float* const at = to + placeOf(cut, row * band.columns + first + n, block);
+        for (std::int64_t f = 0; f < kIn; ++f) {
+          const float* column = sums + (f * kColumns + kOut * n) * kLanes;
+          Vector d[kIn];
+          for (int m = 0; m < kIn; ++m) {
+            d[m] = loadLanes(column + m * kLanes);
           }
+          intoFrequencies(d, at + f * kIn * cut.inputStride, cut.inputStride);
         }
       }
     }
   }
-  // Up to whole blocks there is nothing, not whatever the scratch has.
-  const std::int64_t tiles = band.rows * band.columns;
-  for (std::int64_t tile = tiles; tile % (2 * kBlock) != 0; ++tile) {
+}
+
+ARGAND_INLINE void fillZero(const Cut& cut,
+                            std::int64_t firstTile,
+                            std::int64_t lastTile,
+                            float* to) {
+  for (std::int64_t tile = firstTile; tile < lastTile; ++tile) {
     for (std::int64_t block = 0; block < cut.blocksIn; ++block) {
       float* const at = to + placeOf(cut, tile, block);
       for (std::int64_t f = 0; f < kFrequencies; ++f) {
         storeLanes(Vector{}, at + f * cut.inputStride);
+      }
+    }
+  }
+}
+
+// The inputs of a band in one plane, `row` of each part.
+template <typename From>
+ARGAND_INLINE void transformInputs(const WinogradConv& op,
+                                   const Cut& cut,
+                                   const Band& band,
+                                   const std::vector<WinogradPart<From>>& from,
+                                   std::int64_t row,
+                                   float* to) {
+  const std::int64_t tiles = band.rows * band.columns;
+  const std::int64_t whole = (tiles + 2 * kBlock - 1) / (2 * kBlock) * 2 * kBlock;
+  // Up to whole blocks there is nothing, not whatever the scratch has.
+  fillZero(cut, from[0].rows[static_cast<std::size_t>(row)] == nullptr ? 0 : tiles, whole, to);
+  std::int64_t block = 0;
+  for (const WinogradPart<From>& part : from) {
+    const From* const plane = part.rows[static_cast<std::size_t>(row)];
+    const Transform<float>& t = part.transform;
+    const bool curved = t.silu || t.sigmoid || t.gate != nullptr;
+    for (std::int64_t c = 0; plane != nullptr && c < part.channels; c += kLanes, ++block) {
+      const Reading reading = readingOf(t, c);
+      if (curved) {
+        transformBlock<true>(op, cut, band, plane + c, part.channels, reading, block, to);
+      } else {
+        transformBlock<false>(op, cut, band, plane + c, part.channels, reading, block, to);
       }
     }
   }
@@ -224,14 +308,18 @@ ARGAND_INLINE void intoOutputs(const Vector (&m)[kIn], Vector (&to)[kOut]) {
   to[3] = kA * kA2 * b + kB * kB2 * d + m[5];
 }
 
-// Products to outputs, `plane` being the row of the output.
-ARGAND_INLINE void transformOutputs(
-    const WinogradConv& op, const Cut& cut, const Band& band, const float* from, float* plane) {
+// Products to outputs: `to` has the band's first voxel, lines being `line` floats apart.
+ARGAND_INLINE void transformOutputs(const WinogradConv& op,
+                                    const Cut& cut,
+                                    const Band& band,
+                                    const float* from,
+                                    float* to,
+                                    std::int64_t line) {
   for (std::int64_t tile = 0; tile < band.rows * band.columns; ++tile) {
-    const std::int64_t h = kOut * (band.firstRow + tile / band.columns);
-    const std::int64_t w = kOut * (band.firstColumn + tile % band.columns);
-    const std::int64_t lines = std::min(kOut, op.outSize.h - h);
-    const std::int64_t columns = std::min(kOut, op.outSize.w - w);
+    const std::int64_t h = kOut * (tile / band.columns);
+    const std::int64_t w = kOut * (tile % band.columns);
+    const std::int64_t lines = std::min(kOut, op.outSize.h - kOut * band.firstRow - h);
+    const std::int64_t columns = std::min(kOut, op.outSize.w - kOut * band.firstColumn - w);
     for (std::int64_t c = 0; c < op.outChannels; c += kLanes) {
       const Vector bias = op.bias != nullptr ? loadLanes(op.bias + c) : Vector{};
       Vector sums[kOut][kIn];
@@ -247,13 +335,13 @@ ARGAND_INLINE void transformOutputs(
           sums[m][n] = column[m];
         }
       }
-      for (std::int64_t line = 0; line < kOut; ++line) {
+      for (std::int64_t m = 0; m < kOut; ++m) {
         Vector outputs[kOut];
-        intoOutputs(sums[line], outputs);
-        float* const to = plane + ((h + line) * op.outSize.w + w) * op.outChannels + c;
+        intoOutputs(sums[m], outputs);
+        float* const at = to + (h + m) * line + w * op.outChannels + c;
         for (std::int64_t n = 0; n < kOut; ++n) {
-          if (line < lines && n < columns) {
-            storeLanes(outputs[n] + bias, to + n * op.outChannels);
+          if (m < lines && n < columns) {
+            storeLanes(outputs[n] + bias, at + n * op.outChannels);
           }
         }
       }
@@ -265,38 +353,35 @@ std::int64_t outputsOfBlock(std::int64_t outChannels) {
   return outChannels % (2 * kLanes) == 0 ? 2 * kLanes : kLanes;
 }
 
-ARGAND_CLONES void computeBand(const WinogradConv& op,
-                               const Cut& cut,
-                               const Band& band,
-                               const float* from,
-                               std::int64_t rows,
-                               float* scratch,
-                               float* to) {
-  const std::int64_t inPlane = op.inSize.h * op.inSize.w * op.inChannels;
-  const std::int64_t outPlane = op.outSize.h * op.outSize.w * op.outChannels;
-  const std::int64_t tiles = band.rows * band.columns;
-  float* const products = scratch + op.depthTaps * cut.planeStride;
-  // Each plane's inputs are transformed once and used by all rows that read it.
-  const auto planeAt = [&](std::int64_t plane) {
-    return scratch + plane % op.depthTaps * cut.planeStride;
-  };
-  for (std::int64_t plane = 0; plane + 1 < op.depthTaps; ++plane) {
-    transformInputs(op, cut, band, from + plane * inPlane, planeAt(plane));
+// One function per type, since a template has no clones.
+#define ARGAND_WINOGRAD_INPUTS(From)                                                  \
+  ARGAND_CLONES void inputsToFrequencies(const WinogradConv& op,                      \
+                                         const Cut& cut,                              \
+                                         const Band& band,                            \
+                                         const std::vector<WinogradPart<From>>& from, \
+                                         std::int64_t row,                            \
+                                         float* to) {                                 \
+    transformInputs(op, cut, band, from, row, to);                                    \
   }
-  for (std::int64_t row = 0; row < rows; ++row) {
-    const std::int64_t last = row + op.depthTaps - 1;
-    transformInputs(op, cut, band, from + last * inPlane, planeAt(last));
-    const float* planes[kMostWinogradDepthTaps];
-    for (std::int64_t tap = 0; tap < op.depthTaps; ++tap) {
-      planes[tap] = planeAt(row + tap);
-    }
-    if (outputsOfBlock(op.outChannels) == kLanes) {
-      multiplyAll<2, 1>(op, cut, tiles, planes, products);
-    } else {
-      multiplyAll<1, 2>(op, cut, tiles, planes, products);
-    }
-    transformOutputs(op, cut, band, products, to + row * outPlane);
+
+ARGAND_WINOGRAD_INPUTS(float)
+ARGAND_WINOGRAD_INPUTS(BFloat16)
+ARGAND_WINOGRAD_INPUTS(Float16)
+
+// From the transformed inputs of all taps to the outputs of one row.
+ARGAND_CLONES void frequenciesToOutputs(const WinogradConv& op,
+                                        const Cut& cut,
+                                        const Band& band,
+                                        const float* const* planes,
+                                        float* products,
+                                        float* to,
+                                        std::int64_t line) {
+  if (outputsOfBlock(op.outChannels) == kLanes) {
+    multiplyAll<2, 1>(op, cut, band.rows * band.columns, planes, products);
+  } else {
+    multiplyAll<1, 2>(op, cut, band.rows * band.columns, planes, products);
   }
+  transformOutputs(op, cut, band, products, to, line);
 }
 
 }  // namespace
@@ -341,25 +426,85 @@ std::int64_t winogradBands(const WinogradConv& op) {
   return (cut.tileRows + cut.down - 1) / cut.down * cut.perLine;
 }
 
-void winogradBand(const WinogradConv& op,
-                  const float* from,
-                  std::int64_t rows,
-                  std::int64_t band,
-                  float* scratch,
-                  float* to) {
+std::vector<std::int64_t> winogradPieces(const WinogradConv& op) {
   const Cut cut = cutOf(op);
-  const std::int64_t firstRow = band / cut.perLine * cut.down;
-  const std::int64_t firstColumn = band % cut.perLine * cut.across;
-  computeBand(op,
-              cut,
-              {firstRow,
-               std::min(cut.down, cut.tileRows - firstRow),
-               firstColumn,
-               std::min(cut.across, cut.rowTiles - firstColumn)},
-              from,
-              rows,
-              scratch,
-              to);
+  std::vector<std::int64_t> voxels;
+  for (std::int64_t n = 0; n < op.outSize.h * cut.perLine; ++n) {
+    const std::int64_t first = n % cut.perLine * cut.across * kOut;
+    voxels.push_back(std::min(cut.across * kOut, op.outSize.w - first));
+  }
+  return voxels;
 }
+
+template <typename From, typename To>
+void winogradBand(const WinogradConv& op,
+                  const std::vector<WinogradPart<From>>& from,
+                  std::int64_t rows,
+                  std::int64_t number,
+                  float* scratch,
+                  To* to,
+                  double* moments) {
+  const Cut cut = cutOf(op);
+  Band band{};
+  band.firstRow = number / cut.perLine * cut.down;
+  band.rows = std::min(cut.down, cut.tileRows - band.firstRow);
+  band.firstColumn = number % cut.perLine * cut.across;
+  band.columns = std::min(cut.across, cut.rowTiles - band.firstColumn);
+  float* const products = scratch + op.depthTaps * cut.planeStride;
+  float* const buffer = products + kFrequencies * cut.resultStride;
+  const std::int64_t firstLine = kOut * band.firstRow;
+  const std::int64_t lines = std::min(kOut * band.rows, op.outSize.h - firstLine);
+  const std::int64_t firstVoxel = kOut * band.firstColumn;
+  const std::int64_t voxels = std::min(kOut * band.columns, op.outSize.w - firstVoxel);
+  const std::int64_t outLine = op.outSize.w * op.outChannels;
+  // Each plane's inputs are transformed once and used by all rows that read it.
+  const auto planeAt = [&](std::int64_t plane) {
+    return scratch + plane % op.depthTaps * cut.planeStride;
+  };
+  for (std::int64_t plane = 0; plane + 1 < op.depthTaps; ++plane) {
+    inputsToFrequencies(op, cut, band, from, plane, planeAt(plane));
+  }
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t last = row + op.depthTaps - 1;
+    inputsToFrequencies(op, cut, band, from, last, planeAt(last));
+    const float* planes[kMostWinogradDepthTaps];
+    for (std::int64_t tap = 0; tap < op.depthTaps; ++tap) {
+      planes[tap] = planeAt(row + tap);
+    }
+    To* const first = to + (row * op.outSize.h + firstLine) * outLine + firstVoxel * op.outChannels;
+    float* made = buffer;
+    std::int64_t madeLine = kOut * cut.across * op.outChannels;
+    if constexpr (std::is_same_v<To, float>) {
+      made = first;
+      madeLine = outLine;
+    }
+    frequenciesToOutputs(op, cut, band, planes, products, made, madeLine);
+    // Rounded, with the statistics, while it is in the cache.
+    for (std::int64_t line = 0; line < lines; ++line) {
+      const std::int64_t piece =
+          (row * op.outSize.h + firstLine + line) * cut.perLine + number % cut.perLine;
+      storeVoxels(made + line * madeLine,
+                  voxels,
+                  op.outChannels,
+                  first + line * outLine,
+                  moments != nullptr ? moments + piece * op.outChannels * 2 : nullptr);
+    }
+  }
+}
+
+#define ARGAND_WINOGRAD_BAND(From, To)                                    \
+  template void winogradBand(const WinogradConv& op,                      \
+                             const std::vector<WinogradPart<From>>& from, \
+                             std::int64_t rows,                           \
+                             std::int64_t band,                           \
+                             float* scratch,                              \
+                             To* to,                                      \
+                             double* moments);
+
+ARGAND_WINOGRAD_BAND(float, float)
+ARGAND_WINOGRAD_BAND(BFloat16, BFloat16)
+ARGAND_WINOGRAD_BAND(BFloat16, float)
+ARGAND_WINOGRAD_BAND(Float16, Float16)
+ARGAND_WINOGRAD_BAND(Float16, float)
 
 }  // namespace argand::engine::kernels

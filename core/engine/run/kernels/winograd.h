@@ -3,8 +3,10 @@
 #pragma once
 
 #include "core/engine/plan/winograd.h"
+#include "core/engine/run/kernels/kernels.h"
 
 #include <cstdint>
+#include <vector>
 
 // A k x 3 x 3 convolution of stride 1 as F(4x4, 3x3) along height and width (Lavin and
 // Gray 2016, "Fast Algorithms for Convolutional Neural Networks"): 36 products make
@@ -32,17 +34,33 @@ void packWinograd(const float* weight,
                   std::int64_t outChannels,
                   float* packed);
 
+// A stored tensor on the way in, or the part of one that a convolution reads: transformed
+// as it is read, so that nothing of it is ever stored again.
+template <typename From>
+struct WinogradPart {
+  std::int64_t channels = 0;  // a multiple of 16
+  Transform<float> transform;
+  // One plane (height, width, channel) per row of depth; null: outside the volume, zeros.
+  std::vector<const From*> rows;
+};
+
 // Output lines and columns are divided into bands, each computed by itself.
 [[nodiscard]] std::int64_t winogradBands(const WinogradConv& op);
 
-// One band of `rows` rows of output, `to` being (rows, height, width, out). `from` is
-// channels-last rows with the padding along depth in place, `rows + depthTaps - 1` of them;
-// `scratch` has winogradScratch floats.
+// Voxels of the pieces that the statistics of a row are joined from.
+[[nodiscard]] std::vector<std::int64_t> winogradPieces(const WinogradConv& op);
+
+// One band of `rows` rows of output, `to` being (rows, height, width, out) and `moments`, which
+// may be null, (rows, piece, out, 2). The parts, side by side along channels, have
+// `rows + depthTaps - 1` rows; `scratch` has winogradScratch floats. Types: float, BFloat16 or
+// Float16 to itself or to float.
+template <typename From, typename To>
 void winogradBand(const WinogradConv& op,
-                  const float* from,
+                  const std::vector<WinogradPart<From>>& from,
                   std::int64_t rows,
                   std::int64_t band,
                   float* scratch,
-                  float* to);
+                  To* to,
+                  double* moments);
 
 }  // namespace argand::engine::kernels
