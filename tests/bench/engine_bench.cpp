@@ -3,19 +3,22 @@
 // plain program: it needs the engine and the networks, and no test library.
 //
 //   engine_bench [--network NAME] [--size DxHxW] [--window DxHxW] [--rounds N] [--threads N]
-//                [--table windows|devices|plans|types]
+//                [--table windows|devices|plans|types|planner]
 //     prints Markdown tables: whole against windows, one device against several,
-//     plans and types against each other. Cases of one table take turns; the
-//     best of the rounds counts. Ends with 1 where plans disagree on a label.
+//     plans and types against each other, and what planning itself takes. Cases of one
+//     table take turns; the best of the rounds counts. Ends with 1 where plans disagree
+//     on a label.
 //
 //   engine_bench --serve CASE [--network NAME] [--size DxHxW] [--threads N]
 //     CASE is fp32, bf16, fp16 or window: runs once for every line on standard
 //     input and answers with a line of JSON, for peers.py to take turns with.
 #include "core/base/json.h"
+#include "core/engine/plan/planner.h"
 #include "core/engine/run/trial.h"
 #include "models/networks/networks.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -248,6 +251,59 @@ Result<std::vector<Case>> typeCases(const Options& options, const Graph& graph) 
   return cases;
 }
 
+// What planning takes of this processor, and how far its plan is from the bound.
+Result<void> printPlanner(int rounds) {
+  struct PlannerCase {
+    const char* network;
+    Extent size;
+    const char* devices;
+    DType dtype;
+  };
+
+  const PlannerCase cases[] = {
+      {"nnunet-plain:channels=16-32-64-128-160,classes=10",
+       {128, 128, 128},
+       "cpu:0,cpu:1",
+       DType::Float32},
+      {"lamp-unet:n=128,classes=10", {192, 320, 256}, "sim:4xh100-nvlink", DType::BFloat16},
+      {"nnunet-plain:channels=32-64-128-256-320-320,classes=25",
+       {512, 512, 512},
+       "sim:8xh100-nvlink",
+       DType::BFloat16}};
+  fmt::print(
+      "\n### Planning\n\n| network | size | devices | s of planning | gap to the bound | "
+      "peak MiB a device |\n|---|---|---|---|---|---|\n");
+  for (const PlannerCase& one : cases) {
+    ARGAND_ASSIGN(const Graph graph, models::buildNetwork(one.network));
+    PlanRequest request;
+    request.input = {1, graph.inputChannels(), one.size};
+    request.dtype = one.dtype;
+    request.outputBytesPerVoxel = static_cast<std::int64_t>(sizeof(std::uint16_t));
+    ARGAND_ASSIGN(request.devices, parseDevices(one.devices));
+    double least = 0.0;
+    Plan plan;
+    for (int round = 0; round < rounds; ++round) {
+      const auto start = std::chrono::steady_clock::now();
+      ARGAND_ASSIGN(plan, makePlan(graph, request));
+      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+      least = round == 0 ? taken.count() : std::min(least, taken.count());
+    }
+    std::int64_t peak = 0;
+    for (const DevicePlan& device : plan.devices) {
+      peak = std::max(peak, device.predictedPeakBytes);
+    }
+    fmt::print("| {} | {} | {} | {:.2f} | {:.1f} % | {:.1f} |\n",
+               one.network,
+               toString(one.size),
+               one.devices,
+               least,
+               100.0 * plan.gap(),
+               static_cast<double>(peak) / kMiB);
+  }
+  std::fflush(stdout);
+  return {};
+}
+
 Result<bool> tables(const Options& options, const Graph& graph) {
   fmt::print("{} at {}, {} threads, best of {}\n",
              options.network,
@@ -273,6 +329,9 @@ Result<bool> tables(const Options& options, const Graph& graph) {
     ARGAND_ASSIGN(const std::vector<Case> cases, table.cases(options, graph));
     ARGAND_ASSIGN(const auto measured, measure(graph, cases, options.rounds, labelsAgree));
     print(table.title, measured);
+  }
+  if (options.table.empty() || options.table == "planner") {
+    ARGAND_TRY(printPlanner(options.rounds));
   }
   return labelsAgree;
 }

@@ -327,7 +327,7 @@ std::int64_t chunkRows(const Step& step, const Graph& graph, const std::vector<S
   // halo and worth the call; from 1 to 32 rows a convolution is equally fast.
   // Slabs begin where chunks do, so there must be enough of them to share.
   constexpr std::int64_t kChunks = 16;
-  constexpr std::int64_t kElements = 5'000'000;
+  constexpr std::int64_t kElements = 2'500'000;
   constexpr double kFlops = 0.25e9;
   const Shape out = outputShape(step, graph, shapes);
   const Shape in = readShape(step, graph, shapes);
@@ -338,13 +338,15 @@ std::int64_t chunkRows(const Step& step, const Graph& graph, const std::vector<S
       step.kind == Step::Kind::Conv ? convolutionOf(graph.node(step.node).op).kernel : Extent{};
   const double rowFlops = 2.0 * static_cast<double>(outRow) *
                           static_cast<double>((convolves ? in.channels : 1) * kernel.voxels());
+  // Where rows are read by one chunk only, a small one costs nothing and its window is smaller.
+  const std::int64_t most = kernel.d > 1 ? 2 * kElements : kElements;
   std::int64_t rows = 1;
   while (rows < 32 && 8 * rows <= out.size.d) {
     const std::int64_t more = 2 * rows;
     const RowRange read = rowsRead(step, graph, {0, more}, in.size.d);
     const bool shared = more * kChunks <= out.size.d;
     const bool small = static_cast<double>(rows) * rowFlops < kFlops;
-    if ((!shared && !small) || (read.count() * inRow + more * outRow > kElements && !small)) {
+    if ((!shared && !small) || read.count() * inRow + more * outRow > most) {
       break;
     }
     rows = more;

@@ -17,6 +17,12 @@ namespace argand::engine {
 
 namespace {
 
+// Time that is given for a plan that needs less memory, of the fastest plan's.
+constexpr double kPatience = 0.02;
+
+// Above the bound by more than this, a plan may be beaten by one that spills.
+constexpr double kGapWorthSpilling = 0.1;
+
 std::size_t at(int n) {
   return static_cast<std::size_t>(n);
 }
@@ -47,10 +53,11 @@ class Ladder {
 
   std::vector<Candidate> run() {
     tryAll(m_words.spill);
-    const bool fits =
-        std::any_of(m_found.begin(), m_found.end(), [](const Candidate& c) { return c.fits; });
-    if (!fits && !m_words.spill && !m_words.resident) {
-      m_found.clear();
+    const bool fast = std::any_of(m_found.begin(), m_found.end(), [](const Candidate& c) {
+      return c.fits && c.plan.gap() < kGapWorthSpilling;
+    });
+    if (!fast && !m_words.spill && !m_words.resident) {
+      std::erase_if(m_found, [](const Candidate& c) { return !c.fits; });
       tryAll(true);
     }
     std::stable_sort(m_found.begin(), m_found.end(), [](const auto& a, const auto& b) {
@@ -197,8 +204,9 @@ class Ladder {
   void keep(const std::string& kind,
             const std::string& name,
             const PlanSpace& space,
-            const PlanSearchOptions& options,
+            PlanSearchOptions options,
             bool spill) {
+    options.patience = kPatience;
     PlanSearchResult found =
         searchPlan(m_blank, m_graph, m_program, m_shapes, m_times, space, options);
     Candidate candidate;

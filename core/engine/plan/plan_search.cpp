@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <tuple>
+#include <utility>
 
 namespace argand::engine {
 
@@ -65,18 +67,31 @@ class Search {
         m_times(times),
         m_space(space),
         m_options(options),
+        m_beam(options.beam),
         m_simulator(graph, program, times),
         m_memory(blank, graph, program, shapes),
         m_count(static_cast<StepId>(program.steps.size())) {}
 
   PlanSearchResult run() {
-    for (const bool memory : {false, true}) {
+    std::optional<Plan> fastest = earliest(labels(false), false);
+    bool exact = m_exact;
+    if (!fastest || m_options.patience > 0.0) {
       m_exact = true;
-      if (auto found = best(labels(memory), memory); found) {
-        return {std::move(found), m_exact, m_labels};
+      if (fastest) {
+        // Only what is roomier is looked for: nothing later, and with less care.
+        m_latest = latestFor(*fastest);
+        m_beam = std::max<std::size_t>(1, m_beam / 2);
+      }
+      const std::vector<Label> all = labels(true);
+      if (!fastest) {
+        fastest = earliest(all, true);
+        exact = m_exact;
+      }
+      if (fastest && m_options.patience > 0.0) {
+        fastest = roomiest(all, std::move(*fastest));
       }
     }
-    return {std::nullopt, m_exact, m_labels};
+    return {std::move(fastest), exact, m_labels};
   }
 
  private:
@@ -137,8 +152,10 @@ class Search {
       }
       if (fits) {
         m_simulator.advance(work, label.steps, label.time);
-        forget(label, choice.last);
-        insert(std::move(label), choice.last + 1);
+        if (label.latest() <= m_latest) {
+          forget(label, choice.last);
+          insert(std::move(label), choice.last + 1);
+        }
       }
     }
   }
@@ -219,7 +236,7 @@ class Search {
         all.emplace_back(label.latest(), tightness(label), &label);
       }
     }
-    if (all.size() <= m_options.beam) {
+    if (all.size() <= m_beam) {
       return;
     }
     m_exact = false;
@@ -227,13 +244,13 @@ class Search {
     std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
       return std::get<0>(a) < std::get<0>(b);
     });
-    for (std::size_t n = 0; n < m_options.beam / 2; ++n) {
+    for (std::size_t n = 0; n < m_beam / 2; ++n) {
       kept.push_back(std::get<2>(all[n]));
     }
     std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
       return std::get<1>(a) < std::get<1>(b);
     });
-    for (std::size_t n = 0; n < all.size() && kept.size() < m_options.beam; ++n) {
+    for (std::size_t n = 0; n < all.size() && kept.size() < m_beam; ++n) {
       if (std::find(kept.begin(), kept.end(), std::get<2>(all[n])) == kept.end()) {
         kept.push_back(std::get<2>(all[n]));
       }
@@ -250,30 +267,60 @@ class Search {
     std::erase_if(layer, [](const auto& entry) { return entry.second.empty(); });
   }
 
+  [[nodiscard]] bool dividesAsAsked(const Label& label) const {
+    return !m_options.mustDivide || std::count(label.used.begin(), label.used.end(), true) > 1;
+  }
+
+  // Predicted as a whole, where it fits.
+  std::optional<Plan> planOf(const Label& label) const {
+    Plan plan = m_blank;
+    for (const StepPlan* step : label.steps) {
+      plan.steps.push_back(*step);
+    }
+    predict(plan, m_graph, m_program, m_shapes);
+    if (!fitsBudgets(plan)) {
+      return std::nullopt;
+    }
+    (void)estimateTimes(plan, m_graph, m_program, m_times);
+    return plan;
+  }
+
   // The earliest that fits by the prediction of the whole plan.
-  std::optional<Plan> best(std::vector<Label> labels, bool memory) const {
+  std::optional<Plan> earliest(std::vector<Label> labels, bool memory) const {
     std::stable_sort(labels.begin(), labels.end(), [](const Label& a, const Label& b) {
       return a.latest() < b.latest();
     });
     for (const Label& label : labels) {
-      const auto used = std::count(label.used.begin(), label.used.end(), true);
-      if (m_options.mustDivide && used < 2) {
+      if (!dividesAsAsked(label)) {
         continue;
       }
-      Plan plan = m_blank;
-      for (const StepPlan* step : label.steps) {
-        plan.steps.push_back(*step);
-      }
-      predict(plan, m_graph, m_program, m_shapes);
-      if (fitsBudgets(plan)) {
-        (void)estimateTimes(plan, m_graph, m_program, m_times);
-        return plan;
-      }
-      if (!memory) {
-        return std::nullopt;  // the others may fit or not; they are not the best in time
+      std::optional<Plan> plan = planOf(label);
+      if (plan || !memory) {
+        return plan;  // without memory the others may fit or not; they are not the best in time
       }
     }
     return std::nullopt;
+  }
+
+  [[nodiscard]] double latestFor(const Plan& fastest) const {
+    return (1.0 + m_options.patience) * fastest.makespanSeconds;
+  }
+
+  // Within the patience for `fastest` the one with most room in its budgets.
+  Plan roomiest(std::vector<Label> labels, Plan fastest) const {
+    const double latest = latestFor(fastest);
+    std::erase_if(labels, [&](const Label& label) {
+      return label.latest() > latest || !dividesAsAsked(label);
+    });
+    std::stable_sort(labels.begin(), labels.end(), [&](const Label& a, const Label& b) {
+      return std::pair(tightness(a), a.latest()) < std::pair(tightness(b), b.latest());
+    });
+    for (const Label& label : labels) {
+      if (std::optional<Plan> plan = planOf(label)) {
+        return engine::tightness(*plan) < engine::tightness(fastest) ? std::move(*plan) : fastest;
+      }
+    }
+    return fastest;
   }
 
   const Plan& m_blank;
@@ -283,6 +330,8 @@ class Search {
   const TimeModel& m_times;
   const PlanSpace& m_space;
   const PlanSearchOptions m_options;
+  std::size_t m_beam;
+  double m_latest = std::numeric_limits<double>::infinity();  // of labels that are kept
   const Simulator m_simulator;
   GroupMemory m_memory;
   const StepId m_count;

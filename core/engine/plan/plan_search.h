@@ -13,12 +13,16 @@ struct PlanSearchOptions {
   bool mustDivide = false;  // only plans that use more than one device
   // Labels kept after each step. Where fewer arise, what is found is the best there is.
   std::size_t beam = 64;
+  // Takes this much of the fastest plan's time more for a plan that needs less memory.
+  double patience = 0.0;
 };
 
 struct PlanSearchResult {
-  std::optional<Plan> plan;  // the fastest that fits every budget, predicted and timed
-  bool exact = true;         // nothing was dropped to save time
-  std::int64_t labels = 0;   // that were looked at
+  // The fastest that fits every budget, or within the patience the one that leaves most
+  // room in them; predicted and timed.
+  std::optional<Plan> plan;
+  bool exact = true;        // the fastest there is: nothing was dropped to save time
+  std::int64_t labels = 0;  // that were looked at
 };
 
 // Dynamic programming over the steps in their order. A label is a way to have
@@ -28,8 +32,8 @@ struct PlanSearchResult {
 // better in any of these is dropped; that loses nothing, since all that follows only
 // adds and takes maxima.
 //
-// First without regard to memory: what then fits is the best of all. Else with the
-// bytes of every group.
+// First without regard to memory: what then fits is the fastest of all. Then, where it does
+// not fit or patience is allowed, with the bytes of every group.
 //
 // `blank` has devices, input and numbers, no steps. A pure function.
 [[nodiscard]] PlanSearchResult searchPlan(const Plan& blank,

@@ -380,21 +380,20 @@ void joinMoments(const double* moments,
                  std::int64_t count,
                  std::int64_t channels,
                  double* joined) {
-  for (std::int64_t c = 0; c < channels; ++c) {
-    double mean = moments[2 * c];
-    double deviation = moments[2 * c + 1];
-    double total = static_cast<double>(voxels[0]);
-    for (std::int64_t n = 1; n < count; ++n) {
-      const double* piece = moments + 2 * (n * channels + c);
-      const double more = static_cast<double>(voxels[n]);
-      const double difference = piece[0] - mean;
-      const double sum = total + more;
-      mean += difference * (more / sum);
-      deviation += piece[1] + difference * difference * (total * more / sum);
-      total = sum;
+  std::copy(moments, moments + 2 * channels, joined);
+  auto total = static_cast<double>(voxels[0]);
+  for (std::int64_t n = 1; n < count; ++n) {
+    const double* piece = moments + 2 * n * channels;
+    const auto more = static_cast<double>(voxels[n]);
+    const double sum = total + more;
+    const double share = more / sum;
+    const double spread = total * more / sum;
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const double difference = piece[2 * c] - joined[2 * c];
+      joined[2 * c] += difference * share;
+      joined[2 * c + 1] += piece[2 * c + 1] + difference * difference * spread;
     }
-    joined[2 * c] = mean;
-    joined[2 * c + 1] = deviation;
+    total = sum;
   }
 }
 
