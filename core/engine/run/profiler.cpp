@@ -98,22 +98,9 @@ class Profiler {
   }
 
   Result<DeviceProfile> run() {
-    DeviceProfile profile = assumedProcessor();
-    profile.name = kMeasuredProfile;
-    profile.title = "a thread of this machine's processor";
-    profile.source =
-        fmt::format("Measured on this machine by the engine itself, {} threads at work at once.",
-                    m_devices.size());
-    profile.memoryBytes = freeMemoryBytes();
-    profile.convolution.clear();
-    profile.winograd.clear();
-    // Passes first: what they tell of memory is taken off everything else.
-    ARGAND_ASSIGN(const Timing pass, time({Chain::Kind::Pass, 32, 64, DType::Float32}));
-    ARGAND_ASSIGN(const Timing tiny, time({Chain::Kind::Pass, 1, 8, DType::Float32}));
-    profile.launchSeconds = std::max(0.0, tiny.seconds / tiny.chunks);
-    profile.memoryBytesPerSecond =
-        pass.bytes / positive(pass.seconds - pass.chunks * profile.launchSeconds, pass.seconds);
-    profile.link.bytesPerSecond = profile.hostLink.bytesPerSecond = profile.memoryBytesPerSecond;
+    const Chain passes{Chain::Kind::Pass, 32, 64, DType::Float32};
+    const Chain tiny{Chain::Kind::Pass, 1, 8, DType::Float32};
+    std::vector<Chain> convolutions;
     for (const DType dtype : {DType::Float32, DType::BFloat16, DType::Float64}) {
       for (const std::int64_t channels : {1, 16, 64}) {
         if (dtype == DType::Float64 && channels > 16) {
@@ -121,26 +108,45 @@ class Profiler {
         }
         const std::int64_t edge = channels >= 64 ? 16 : 32;
         const auto kind = channels == 1 ? Chain::Kind::FromOneChannel : Chain::Kind::Convolution;
-        ARGAND_ASSIGN(const Timing timing, time({kind, channels, edge, dtype}));
-        profile.convolution[dtype].emplace_back(static_cast<double>(channels),
-                                                rate(timing, profile));
+        convolutions.push_back({kind, channels, edge, dtype});
       }
     }
     for (const std::int64_t channels : {16, 32, 64}) {
-      if (!processorHasLineVectors()) {
-        break;  // the library does them
+      if (processorHasLineVectors()) {  // the library does them elsewhere
+        const std::int64_t edge = channels >= 64 ? 32 : 48;
+        convolutions.push_back({Chain::Kind::Winograd, channels, edge, DType::Float32});
       }
-      ARGAND_ASSIGN(
-          const Timing timing,
-          time({Chain::Kind::Winograd, channels, channels >= 64 ? 32 : 48, DType::Float32}));
-      profile.winograd[DType::Float32].emplace_back(static_cast<double>(channels),
-                                                    rate(timing, profile));
     }
     for (const std::int64_t channels : {16, 64}) {
-      ARGAND_ASSIGN(const Timing timing,
-                    time({Chain::Kind::Transposed, channels, 24, DType::Float32}));
-      profile.transposed[DType::Float32].emplace_back(static_cast<double>(channels),
-                                                      rate(timing, profile));
+      convolutions.push_back({Chain::Kind::Transposed, channels, 24, DType::Float32});
+    }
+    std::vector<Chain> all{passes, tiny};
+    all.insert(all.end(), convolutions.begin(), convolutions.end());
+    ARGAND_ASSIGN(const std::vector<Timing> timings, timeAll(all));
+
+    DeviceProfile profile = assumedProcessor();
+    profile.name = kMeasuredProfile;
+    profile.title = "a thread of this machine's processor";
+    profile.source =
+        fmt::format("Measured on this machine by the engine itself, {} threads at work at once.",
+                    m_devices.size());
+    profile.memoryBytes = freeMemoryBytes();
+    // Passes first: what they tell of memory is taken off everything else.
+    profile.launchSeconds = std::max(0.0, timings[1].seconds / timings[1].chunks);
+    profile.memoryBytesPerSecond =
+        timings[0].bytes / positive(timings[0].seconds - timings[0].chunks * profile.launchSeconds,
+                                    timings[0].seconds);
+    profile.link.bytesPerSecond = profile.hostLink.bytesPerSecond = profile.memoryBytesPerSecond;
+    profile.convolution.clear();
+    profile.winograd.clear();
+    profile.transposed.clear();
+    for (std::size_t n = 0; n < convolutions.size(); ++n) {
+      const Chain& chain = convolutions[n];
+      auto& curves = chain.kind == Chain::Kind::Winograd     ? profile.winograd
+                     : chain.kind == Chain::Kind::Transposed ? profile.transposed
+                                                             : profile.convolution;
+      curves[chain.dtype].emplace_back(static_cast<double>(chain.channels),
+                                       rate(timings[n + 2], profile));
     }
     return profile;
   }
@@ -149,8 +155,8 @@ class Profiler {
   static constexpr int kMostDevices = 4;
   static constexpr int kShort = 1;
   static constexpr int kLong = 5;
-  static constexpr int kRepeats = 3;
-  static constexpr double kChains = 15.0;  // for the progress
+  static constexpr int kRounds = 3;
+  static constexpr int kRepeats = 2;  // of a round
 
   // A difference of two timings may come out at or below zero.
   static double positive(double value, double measured) {
@@ -163,19 +169,33 @@ class Profiler {
     return timing.flops / positive(rest, timing.seconds);
   }
 
-  Result<Timing> time(const Chain& chain) {
-    ARGAND_TRY(checkStop(m_stop));
-    report(m_progress, "Timing the processor", std::min(1.0, m_done++ / kChains));
-    Timing timing;
-    for (const int length : {kLong, kShort}) {
-      const double sign = length == kLong ? 1.0 : -1.0;
-      ARGAND_ASSIGN(const Timing one, timeOf(chain, length));
-      timing.seconds += sign * one.seconds;
-      timing.flops += sign * one.flops;
-      timing.bytes += sign * one.bytes;
-      timing.chunks += sign * one.chunks;
+  // What the steps of each chain take, as the difference of a long one and a short one. The
+  // chains take turns, so that what disturbs the machine for a while spoils none of them.
+  Result<std::vector<Timing>> timeAll(const std::vector<Chain>& chains) {
+    constexpr int kLengths[] = {kShort, kLong};
+    std::vector<Timing> best(2 * chains.size());
+    for (int round = 0; round < kRounds; ++round) {
+      for (std::size_t n = 0; n < best.size(); ++n) {
+        ARGAND_TRY(checkStop(m_stop));
+        const auto done = static_cast<double>(static_cast<std::size_t>(round) * best.size() + n);
+        report(
+            m_progress, "Timing the processor", done / static_cast<double>(kRounds * best.size()));
+        ARGAND_ASSIGN(const Timing timing, timeOf(chains[n / 2], kLengths[n % 2]));
+        if (round == 0 || timing.seconds < best[n].seconds) {
+          best[n] = timing;
+        }
+      }
     }
-    return timing;
+    std::vector<Timing> steps;
+    for (std::size_t n = 0; n < best.size(); n += 2) {
+      const Timing& few = best[n];
+      const Timing& many = best[n + 1];
+      steps.push_back({many.seconds - few.seconds,
+                       many.flops - few.flops,
+                       many.bytes - few.bytes,
+                       many.chunks - few.chunks});
+    }
+    return steps;
   }
 
   Result<Timing> timeOf(const Chain& chain, int length) {
@@ -197,6 +217,7 @@ class Profiler {
     timing.seconds = std::numeric_limits<double>::max();
     for (int repeat = 0; repeat <= kRepeats; ++repeat) {
       ARGAND_ASSIGN(const RunReport ran, executor.run(input, output, m_stop));
+      // The first finds pages and caches cold.
       timing.seconds = repeat == 0 ? timing.seconds : std::min(timing.seconds, ran.seconds);
     }
     return workOf(graph, plan, timing);
@@ -227,7 +248,6 @@ class Profiler {
   const std::stop_token m_stop;
   const ProgressFn& m_progress;
   std::vector<DeviceSpec> m_devices;
-  int m_done = 0;
 };
 
 }  // namespace
