@@ -260,6 +260,19 @@ std::string toText(const Plan& plan) {
   return text;
 }
 
+std::string shortSeconds(double seconds) {
+  return fmt::format("{:.{}f}", seconds, seconds < 1.0 ? 2 : seconds < 10.0 ? 1 : 0);
+}
+
+std::string describe(const Plan& plan) {
+  return fmt::format("{} voxels in {}, about {} s{}. {}",
+                     toString(plan.input.size),
+                     toString(plan.dtype),
+                     shortSeconds(plan.makespanSeconds),
+                     plan.simulated() ? " (simulated: not all of these devices are there)" : "",
+                     plan.reason);
+}
+
 Result<Plan> parsePlan(std::string_view text) {
   std::istringstream lines{std::string(text)};
   std::string line;

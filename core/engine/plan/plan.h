@@ -87,6 +87,13 @@ struct Plan {
 };
 
 [[nodiscard]] std::string toText(const Plan& plan);
+
+// For the person at the screen: the size, how long, and why this plan. "128 x 128 x 128
+// voxels in fp32, about 0.6 s. Slabs over 2 devices."
+[[nodiscard]] std::string describe(const Plan& plan);
+
+// "0.61", "4.2", "38".
+[[nodiscard]] std::string shortSeconds(double seconds);
 [[nodiscard]] Result<Plan> parsePlan(std::string_view text);
 
 // Every step of the graph once, bounds in order and complete for this input size.

@@ -331,6 +331,20 @@ std::string toText(const WindowPlan& plan) {
   return text;
 }
 
+std::string describe(const WindowPlan& plan) {
+  std::vector<std::string> shares;
+  for (std::size_t n = 0; n < plan.devices.size(); ++n) {
+    if (const std::int64_t windows = plan.windowsOf(static_cast<int>(n)); windows > 0) {
+      shares.push_back(fmt::format("{} on {}", windows, plan.devices[n].name));
+    }
+  }
+  return fmt::format("{} windows of {} voxels, about {} s. {}.",
+                     plan.starts.size(),
+                     toString(plan.window.size),
+                     shortSeconds(plan.makespanSeconds),
+                     fmt::join(shares, ", "));
+}
+
 struct WindowExecutor::State {
   WindowPlan plan;
   std::int64_t classes = 0;

@@ -63,8 +63,12 @@ struct WindowPlan {
                                              const PlanRequest& request,
                                              const WindowOptions& window);
 
-// For people: the windows and the plan of each device.
+// The windows and the plan of each device.
 [[nodiscard]] std::string toText(const WindowPlan& plan);
+
+// For the person at the screen: "27 windows of 64 x 64 x 64 voxels, about 3 s. 14 on cpu:0, 13
+// on cpu:1."
+[[nodiscard]] std::string describe(const WindowPlan& plan);
 
 // Runs a window plan: each device runs whole windows, at the same time.
 class WindowExecutor {
