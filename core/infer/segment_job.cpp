@@ -203,6 +203,7 @@ Result<NetworkPlan> planFor(const SegmentRequest& request,
                             engine::toString(given.input.size),
                             engine::toString(input.size)));
   }
+  given.outputBytesPerVoxel = kLabelBytesPerVoxel;
   return engine::adoptPlan(graph, std::move(given), request.devices);
 }
 

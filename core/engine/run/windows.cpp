@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/engine/run/windows.h"
-
 #include "core/base/assert.h"
+#include "core/engine/run/windows.h"
 #include "core/engine/run/worker_group.h"
 
 #include <algorithm>
@@ -88,7 +87,7 @@ class ScoreSums {
   }
 
   // Averages to `output`, and the room of these rows free again.
-  Result<void> finish(RowRange rows, const OutputConsumer& output) {
+  Result<void> finish(RowRange rows, const Output& output) {
     while (rows.begin < rows.end) {
       const std::int64_t slot = rows.begin % m_rows;
       const RowRange part{rows.begin, std::min(rows.end, rows.begin + m_rows - slot)};
@@ -103,7 +102,7 @@ class ScoreSums {
           scores[v * classes + c] /= weights[v];
         }
       }
-      ARGAND_TRY(output({part, m_size.h, m_size.w, m_classes, scores, {}}));
+      ARGAND_TRY(handOn({part, m_size.h, m_size.w, m_classes, scores, {}}, output));
       std::fill(weights.begin(), weights.end(), 0.0F);
       std::fill(scores.begin(), scores.end(), 0.0F);
       rows.begin = part.end;
@@ -339,7 +338,7 @@ struct WindowExecutor::State {
   // What all devices share in one run.
   struct Run {
     std::span<const float> input;
-    const OutputConsumer& output;
+    const Output& output;
     std::stop_token stop;
     const ProgressFn& progress;
     ScoreSums sums;
@@ -437,7 +436,7 @@ Result<void> WindowExecutor::State::work(Run& run, int device) {
 }
 
 Result<RunReport> WindowExecutor::run(std::span<const float> input,
-                                      const OutputConsumer& output,
+                                      const Output& output,
                                       std::stop_token stop,
                                       const ProgressFn& progress) {
   State& state = *m_state;

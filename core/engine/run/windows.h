@@ -81,7 +81,7 @@ class WindowExecutor {
   // more: of the sums only as many rows as a window is deep exist. They are
   // the same, bit for bit, for any number of devices.
   [[nodiscard]] Result<RunReport> run(std::span<const float> input,
-                                      const OutputConsumer& output,
+                                      const Output& output,
                                       std::stop_token stop = {},
                                       const ProgressFn& progress = {});
 
