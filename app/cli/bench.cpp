@@ -23,7 +23,9 @@ struct BenchOptions {
 
 Result<engine::TrialRequest> trialRequest(const BenchOptions& options, const engine::Graph& graph) {
   engine::TrialRequest request;
-  ARGAND_ASSIGN(request.plan.devices, options.devices.parse());
+  ARGAND_ASSIGN(engine::DeviceChoice choice, options.devices.parse());
+  request.plan.devices = std::move(choice.devices);
+  request.plan.lastResort = std::move(choice.lastResort);
   ARGAND_ASSIGN(request.plan.dtype, engine::parseDType(options.dtype));
   ARGAND_ASSIGN(const std::string plan, planText(options.plan));
   (plan.find('\n') == std::string::npos ? request.plan.words : request.planText) = plan;

@@ -178,7 +178,7 @@ Result<Split> runSplit(SegmentJob job, const SegmentDone& single, const Context&
   Split split;
   ARGAND_ASSIGN(split.budget, tightBudget(job, single.volume, context, split.refusal));
   job.outputs = {job.outputs.front().parent_path() / "hippocampi-two-devices.nii.gz"};
-  ARGAND_ASSIGN(job.devices, engine::parseDevices("cpu:0,cpu:1", std::to_string(split.budget)));
+  ARGAND_ASSIGN(job.devices, engine::chooseDevices("cpu:0,cpu:1", std::to_string(split.budget)));
   ARGAND_ASSIGN(split.done, runSegment(job, context));
   return split;
 }
@@ -239,7 +239,7 @@ Result<Outcome> demo(const DemoOptions& options, const Context& context) {
   for (const AtlasSide& side : kSides) {
     job.regions.push_back(regionAround(atlas.labels, side));
   }
-  ARGAND_ASSIGN(job.devices, engine::parseDevices("cpu"));
+  ARGAND_ASSIGN(job.devices, engine::chooseDevices("cpu"));
   ARGAND_ASSIGN(const SegmentDone single, runSegment(job, context));
   ARGAND_ASSIGN(const Split split, runSplit(job, single, context));
   return told(single, split, atlas.labels, series);

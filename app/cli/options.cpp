@@ -9,10 +9,12 @@ namespace argand::app {
 namespace fs = std::filesystem;
 
 void DeviceOptions::addTo(CLI::App& verb) {
-  verb.add_option("--devices",
-                  devices,
-                  "Where it runs: cpu, or cpu:0,cpu:1,... which share the cores equally; cuda:0, "
-                  "cuda:0,cuda:1,... for GPUs")
+  verb.add_option(
+          "--devices",
+          devices,
+          "Where it runs: cpu, or cpu:0,cpu:1,... which share the cores equally; cuda:0, "
+          "cuda:0,cuda:1,... for GPUs; auto: all GPUs, and the processor where nothing fits "
+          "on them")
       ->capture_default_str();
   verb.add_option("--budget",
                   budgets,
@@ -21,8 +23,8 @@ void DeviceOptions::addTo(CLI::App& verb) {
   verb.add_option("--threads", threads, "Threads of each device")->check(CLI::PositiveNumber);
 }
 
-Result<std::vector<engine::DeviceSpec>> DeviceOptions::parse() const {
-  return engine::parseDevices(devices, budgets, threads);
+Result<engine::DeviceChoice> DeviceOptions::parse() const {
+  return engine::chooseDevices(devices, budgets, threads);
 }
 
 Result<engine::Extent> extentOption(const std::string& option, const std::string& text) {

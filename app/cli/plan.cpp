@@ -160,7 +160,9 @@ Result<Outcome> plan(const PlanOptions& options, const Context& context) {
   if (options.profile) {
     ARGAND_TRY(engine::profileProcessor(context.stop, context.progress));
   }
-  ARGAND_ASSIGN(request.devices, options.devices.parse());
+  ARGAND_ASSIGN(engine::DeviceChoice choice, options.devices.parse());
+  request.devices = std::move(choice.devices);
+  request.lastResort = std::move(choice.lastResort);
   ARGAND_ASSIGN(request.dtype, engine::parseDType(options.dtype));
   request.training = options.train;
   request.outputBytesPerVoxel = options.train ? 0 : static_cast<std::int64_t>(sizeof(LabelValue));

@@ -113,13 +113,14 @@ Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
   ARGAND_ASSIGN(request.plan, planText(job.plan));
   request.model = job.model;
   request.structures = job.labels;
-  request.devices = job.devices;
+  request.devices = job.devices.devices;
+  request.lastResort = job.devices.lastResort;
   request.force = job.force;
   request.mode = job.mode;
   ARGAND_ASSIGN(done.result,
                 infer::segment(request, context.models, context.stop, context.progress));
-  for (const std::string& sentence : done.result.plan.overrides) {
-    done.warnings.push_back(sentence);
+  for (const auto* sentences : {&done.result.plan.lastResorts, &done.result.plan.overrides}) {
+    done.warnings.insert(done.warnings.end(), sentences->begin(), sentences->end());
   }
   const Stopwatch writing;
   ARGAND_ASSIGN(done.outputs, write(job, done, done.warnings, context));

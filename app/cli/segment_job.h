@@ -20,7 +20,7 @@ struct SegmentJob {
   std::vector<std::string> regions;
   std::vector<std::string> labels;
   bool force = false;
-  std::vector<engine::DeviceSpec> devices;
+  engine::DeviceChoice devices;
   RtStructSettings rtstruct;
 };
 

@@ -51,7 +51,8 @@ Result<Outcome> run(TrainCommand command, const Context& context) {
   command.options.epochs = command.epochs.value_or(command.options.epochs);
   command.options.batch = command.batch.value_or(command.options.batch);
   command.options.plan = command.plan.value_or(command.options.plan);
-  ARGAND_ASSIGN(command.options.devices, command.devices.parse());
+  ARGAND_ASSIGN(engine::DeviceChoice choice, command.devices.parse());
+  command.options.devices = std::move(choice.devices);
   const auto onEpoch = [](const train::EpochReport& epoch) {
     fmt::print(stderr, "{}\n", epochText(epoch));
   };

@@ -60,7 +60,7 @@ struct DeviceOptions {
   std::optional<int> threads;
 
   void addTo(CLI::App& verb);
-  [[nodiscard]] Result<std::vector<engine::DeviceSpec>> parse() const;
+  [[nodiscard]] Result<engine::DeviceChoice> parse() const;
 };
 
 // "192x320x256": depth, height and width in voxels. `option` is named where the

@@ -2,7 +2,7 @@
 #include "core/infer/run_network.h"
 
 #include "core/base/assert.h"
-#include "core/infer/label_collector.h"
+#include "core/infer/label_grid.h"
 
 namespace argand::infer {
 
@@ -13,21 +13,20 @@ Result<NetworkRun> runNetwork(const engine::Graph& graph,
                               std::span<const float> input,
                               const std::stop_token& stop,
                               const ProgressFn& progress) {
-  LabelCollector collector(grid);
-  const auto collect = [&](const engine::ScoreSlab& slab) { return collector.consume(slab); };
+  engine::LabelCollector labels(labelGrid(grid));
   NetworkRun run;
   if (const auto* windows = std::get_if<engine::WindowPlan>(&plan)) {
     ARGAND_ASSIGN(auto executor, engine::WindowExecutor::create(graph, parameters, *windows));
-    ARGAND_ASSIGN(run.report, executor.run(input, collect, stop, progress));
+    ARGAND_ASSIGN(run.report, executor.run(input, &labels, stop, progress));
   } else {
     const engine::Shape shape{1, graph.inputChannels(), grid.padded};
     ARGAND_ASSIGN(auto executor,
                   engine::Executor::create(graph, parameters, std::get<engine::Plan>(plan)));
     ARGAND_ASSIGN(run.report,
-                  executor.run(engine::inputFrom(input, shape), collect, stop, progress));
+                  executor.run(engine::inputFrom(input, shape), &labels, stop, progress));
   }
-  ARGAND_ASSERT(collector.rowsKept() == 0);
-  run.labels = collector.take();
+  ARGAND_ASSERT(labels.rowsKept() == 0);
+  run.labels = labels.take();
   return run;
 }
 

@@ -184,6 +184,7 @@ Result<NetworkPlan> planFor(const SegmentRequest& request,
   engine::PlanRequest wanted;
   wanted.input = input;
   wanted.devices = request.devices;
+  wanted.lastResort = request.lastResort;
   wanted.outputBytesPerVoxel = kLabelBytesPerVoxel;
   if (words) {
     wanted.words = request.plan;
@@ -203,14 +204,26 @@ Result<NetworkPlan> planFor(const SegmentRequest& request,
                             engine::toString(given.input.size),
                             engine::toString(input.size)));
   }
+  given.outputBytesPerVoxel = kLabelBytesPerVoxel;
   return engine::adoptPlan(graph, std::move(given), request.devices);
 }
 
-std::int64_t predictedPeak(const NetworkPlan& plan, std::size_t device) {
+// A device of a plan, as it will be used.
+std::vector<DeviceUse> usesOf(const NetworkPlan& plan) {
+  std::vector<DeviceUse> uses;
+  const auto add = [&](const engine::DeviceSpec& device, std::int64_t predicted) {
+    uses.push_back({device.name, device.budgetBytes, predicted, 0, 0.0});
+  };
   if (const auto* windows = std::get_if<engine::WindowPlan>(&plan)) {
-    return windows->predictedPeakBytes(static_cast<int>(device));
+    for (std::size_t n = 0; n < windows->devices.size(); ++n) {
+      add(windows->devices[n], windows->predictedPeakBytes(static_cast<int>(n)));
+    }
+  } else {
+    for (const engine::DevicePlan& device : std::get<engine::Plan>(plan).devices) {
+      add(device.device, device.predictedPeakBytes);
+    }
   }
-  return std::get<engine::Plan>(plan).devices[device].predictedPeakBytes;
+  return uses;
 }
 
 void summarize(const SegmentRequest& request, SegmentJob& job) {
@@ -225,14 +238,25 @@ void summarize(const SegmentRequest& request, SegmentJob& job) {
       summary.text += fmt::format("Region {}\n", region.region.name);
     }
     summary.text += std::visit([](const auto& plan) { return engine::toText(plan); }, region.plan);
-    for (std::size_t n = 0; n < summary.devices.size(); ++n) {
-      DeviceUse& use = summary.devices[n];
-      use.predictedPeakBytes = std::max(use.predictedPeakBytes, predictedPeak(region.plan, n));
+    const std::vector<DeviceUse> uses = usesOf(region.plan);
+    for (const DeviceUse& use : uses) {
+      DeviceUse& known = useOf(summary.devices, use.name, use.budgetBytes);
+      known.predictedPeakBytes = std::max(known.predictedPeakBytes, use.predictedPeakBytes);
+    }
+    if (request.lastResort && uses.front().name == request.lastResort->name) {
+      summary.lastResorts.push_back(
+          std::visit([](const auto& plan) { return plan.reason; }, region.plan));
     }
   }
 }
 
 }  // namespace
+
+DeviceUse& useOf(std::vector<DeviceUse>& uses, const std::string& name, std::int64_t budgetBytes) {
+  const auto known =
+      std::find_if(uses.begin(), uses.end(), [&](const auto& use) { return use.name == name; });
+  return known != uses.end() ? *known : uses.emplace_back(DeviceUse{name, budgetBytes, 0, 0, 0.0});
+}
 
 Result<SegmentJob> makeJob(const SegmentRequest& request, const ModelSource& models) {
   SegmentJob job;

@@ -25,6 +25,11 @@ struct SegmentJob {
   SegmentPlan summary;
 };
 
+// That of the device of this name; a new one where there is none.
+[[nodiscard]] DeviceUse& useOf(std::vector<DeviceUse>& uses,
+                               const std::string& name,
+                               std::int64_t budgetBytes);
+
 [[nodiscard]] Result<SegmentJob> makeJob(const SegmentRequest& request, const ModelSource& models);
 
 }  // namespace argand::infer

@@ -91,9 +91,10 @@ void merge(Segmentation& segmentation,
 }
 
 void addUse(std::vector<DeviceUse>& devices, const engine::RunReport& report) {
-  for (std::size_t n = 0; n < devices.size(); ++n) {
-    devices[n].peakBytes = std::max(devices[n].peakBytes, report.devices[n].peakBytes);
-    devices[n].busySeconds += report.devices[n].busySeconds;
+  for (const engine::DeviceReport& device : report.devices) {
+    DeviceUse& use = useOf(devices, device.name, device.budgetBytes);
+    use.peakBytes = std::max(use.peakBytes, device.peakBytes);
+    use.busySeconds += device.busySeconds;
   }
 }
 
@@ -122,6 +123,9 @@ Result<SegmentResult> segment(const SegmentRequest& request,
   Clock::time_point clock = Clock::now();
   ARGAND_ASSIGN(SegmentJob job, makeJob(request, models));
   SegmentResult result;
+  for (const std::string& sentence : job.summary.lastResorts) {
+    log::warning("{}", sentence);
+  }
   result.plan = job.summary;
   result.devices = job.summary.devices;
   result.seconds.prepare = secondsSince(clock);

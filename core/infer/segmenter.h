@@ -43,6 +43,9 @@ struct SegmentRequest {
   std::vector<std::string> structures;  // names wanted; empty: all
   SegmentMode mode = SegmentMode::Auto;
   std::vector<engine::DeviceSpec> devices;
+  // Taken for a region where nothing fits on `devices`: the processor, where GPUs were
+  // chosen for the person.
+  std::optional<engine::DeviceSpec> lastResort;
   std::string plan;    // words that bind the planner ("single", "slabs"), or a plan's text; empty:
                        // its own choice
   bool force = false;  // run in spite of another modality or too large a field
@@ -65,11 +68,12 @@ struct SegmentSeconds {
 
 // What would be done, before it is: shown to the person and checked.
 struct SegmentPlan {
-  std::string mode;                    // "whole" or "window"
-  std::string text;                    // the plan of each region, for people
-  std::vector<DeviceUse> devices;      // peakBytes and busySeconds not yet known
-  std::vector<std::string> overrides;  // what `force` overrode, one sentence each
-  std::vector<Size3> networkSizes;     // i, j, k of what the network sees, per region
+  std::string mode;                      // "whole" or "window"
+  std::string text;                      // the plan of each region, for people
+  std::vector<DeviceUse> devices;        // peakBytes and busySeconds not yet known
+  std::vector<std::string> lastResorts;  // why another device than those asked for is used
+  std::vector<std::string> overrides;    // what `force` overrode, one sentence each
+  std::vector<Size3> networkSizes;       // i, j, k of what the network sees, per region
 };
 
 struct SegmentResult {

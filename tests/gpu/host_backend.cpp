@@ -27,7 +27,9 @@ class HostStreams final : public cuda::DeviceStreams {
 
   [[nodiscard]] at::Tensor hostMemory(at::IntArrayRef sizes, at::ScalarType type) override {
     const LedgerScope host(m_uncharged);
-    return at::full(sizes, std::nan(""), type);  // what is never copied shows
+    // What is never copied shows.
+    return at::isFloatingType(type) ? at::full(sizes, std::nan(""), type)
+                                    : at::full(sizes, -1, type);
   }
 
   [[nodiscard]] at::Tensor fetch(const at::Tensor& from) override {

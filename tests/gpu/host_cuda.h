@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #undef __shared__
@@ -139,7 +140,7 @@ cudaError_t launch(
   blockDim = block;
   // By its first block ever: whether the kernel waits.
   static std::map<void (*)(Args), bool> waits;
-  HostBlock fibers(threads);
+  std::optional<HostBlock> fibers;
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
       for (unsigned x = 0; x < grid.x; ++x) {
@@ -148,8 +149,11 @@ cudaError_t launch(
         if (known != waits.end() && !known->second) {
           HostBlock::runInTurn([&] { kernel(args); });
         } else {
-          fibers.run([&] { kernel(args); });
-          waits[kernel] = fibers.hasWaited();
+          if (!fibers) {
+            fibers.emplace(threads);
+          }
+          fibers->run([&] { kernel(args); });
+          waits[kernel] = fibers->hasWaited();
         }
       }
     }

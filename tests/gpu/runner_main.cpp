@@ -6,6 +6,7 @@
 #include "core/engine/plan/planner.h"
 #include "core/engine/plan/schedule.h"
 #include "core/engine/run/executor.h"
+#include "core/engine/run/labels.h"
 #include "models/networks/networks.h"
 #include "tests/gpu/check.h"
 #include "tests/gpu/runner_check.h"
@@ -131,6 +132,57 @@ Run run(const Graph& graph,
   return result;
 }
 
+// More voxels than the network has, which lie backwards along depth; its last row is
+// padding, and height is the slowest axis of the labels.
+LabelGrid finerGrid(const Extent& size) {
+  const Extent inner{size.d - 1, size.h, size.w};
+  std::array<LabelGrid::Positions, 3> positions;
+  std::array<RowRange, 3> all;
+  for (std::size_t axis = 0; axis < 3; ++axis) {
+    const auto last = static_cast<double>(inner[static_cast<int>(axis)] - 1);
+    const auto count = static_cast<std::int64_t>(1.7 * last) + 1;
+    for (std::int64_t n = 0; n < count; ++n) {
+      const double at = std::min(last, static_cast<double>(axis == 0 ? count - 1 - n : n) / 1.7);
+      const double low = std::floor(at);
+      positions[axis].push_back({static_cast<std::int32_t>(low), static_cast<float>(at - low)});
+    }
+    all[axis] = {0, count};
+  }
+  LabelGrid grid(
+      inner.d, all[0].end * all[1].end * all[2].end, {all[2].end, all[0].end * all[2].end, 1});
+  grid.add(std::move(positions), all);
+  return grid;
+}
+
+// Labels that a plan's devices make, and those that the processor makes of its scores.
+struct Labelled {
+  double differing = 0.0;
+  RunReport report;
+};
+
+Labelled label(const NetworkCase& network,
+               const Parameters& parameters,
+               const Plan& plan,
+               const std::vector<float>& voxels,
+               const std::vector<double>& scores,
+               const LabelGrid& grid) {
+  const Shape out = valueOf(network.graph.shapes(network.input)).back();
+  const std::vector<float> narrow(scores.begin(), scores.end());
+  LabelCollector truth(grid);
+  valueOf(truth.add({{0, out.size.d}, out.size.h, out.size.w, out.channels, narrow, {}}));
+  LabelCollector labels(grid);
+  Executor executor = valueOf(Executor::create(network.graph, parameters, plan));
+  Labelled result;
+  result.report = valueOf(executor.run(inputFrom(voxels, plan.input), &labels));
+  result.differing = labels.rowsKept() == 0 ? 0.0 : INFINITY;
+  const std::vector<std::uint16_t> expected = truth.take();
+  const std::vector<std::uint16_t> found = labels.take();
+  for (std::size_t n = 0; n < expected.size(); ++n) {
+    result.differing += found[n] == expected[n] ? 0.0 : 1.0;
+  }
+  return result;
+}
+
 // Of labels the share that differs.
 double differingShare(const std::vector<double>& found, const std::vector<double>& truth) {
   double differing = 0.0;
@@ -190,6 +242,8 @@ void checkTransports(Figures& figures,
 
 void checkNetwork(Figures& figures, const NetworkCase& network, int gpus) {
   const auto& [name, graph, input] = network;
+  const Shape out = valueOf(graph.shapes(input)).back();
+  const bool classes = out.channels > 1 && out.size == input.size;
   const bool labels = std::holds_alternative<ArgmaxOp>(graph.node(graph.output()).op);
   const Parameters parameters = randomParameters(network);
   const std::vector<float> voxels = randomValues<float>(input.elements(), 7);
@@ -222,13 +276,30 @@ void checkNetwork(Figures& figures, const NetworkCase& network, int gpus) {
     double differing = 0.0;
     double over = 0.0;  // of the memory that is predicted
     double unused = 0.0;
-    for (const auto& [kind, plan] : plans) {
-      const Run found = run(graph, parameters, onGpus(plan, graph, gpus), voxels);
-      for (const DeviceReport& device : found.report.devices) {
+    double labelled = 0.0;
+    const auto compare = [&](const RunReport& report, std::int64_t spare) {
+      for (const DeviceReport& device : report.devices) {
         const std::int64_t rest = device.predictedPeakBytes - device.peakBytes;
         const auto predicted = static_cast<double>(device.predictedPeakBytes);
         over = std::max(over, static_cast<double>(-rest) / predicted);
-        unused = std::max(unused, static_cast<double>(rest - kTables) / predicted);
+        unused = std::max(unused, static_cast<double>(rest - kTables - spare) / predicted);
+      }
+    };
+    for (const auto& [kind, plan] : plans) {
+      const Run found = run(graph, parameters, onGpus(plan, graph, gpus), voxels);
+      compare(found.report, 0);
+      if (classes && (dtype == DType::Float32 || dtype == DType::BFloat16)) {
+        Plan keeping = plan;
+        keeping.outputBytesPerVoxel = sizeof(std::uint16_t);
+        keeping = onGpus(std::move(keeping), graph, gpus);
+        const Labelled finer =
+            label(network, parameters, keeping, voxels, found.scores, finerGrid(out.size));
+        const Labelled own =
+            label(network, parameters, keeping, voxels, found.scores, LabelGrid::own(out.size));
+        labelled += finer.differing + own.differing;
+        compare(finer.report, 0);
+        // No row waits for the next one there.
+        compare(own.report, out.channels * out.size.h * out.size.w * 4);
       }
       worst = std::max(
           worst, labels ? differingShare(found.scores, truth) : relativeError(found.scores, truth));
@@ -241,6 +312,11 @@ void checkNetwork(Figures& figures, const NetworkCase& network, int gpus) {
         fmt::format("{} {}: six plans against fp64 on the processor", name, toString(dtype)),
         worst,
         limit);
+    if (classes && (dtype == DType::Float32 || dtype == DType::BFloat16)) {
+      figures.add(fmt::format("{} {}: labels that are not the processor's", name, toString(dtype)),
+                  labelled,
+                  0.0);
+    }
     figures.add(
         fmt::format("{} {}: memory over what is predicted", name, toString(dtype)), over, 0.0);
 #ifdef ARGAND_CUDA_ON_HOST  // where cuDNN takes all that it may

@@ -18,6 +18,12 @@ T valueOf(Result<T> result) {
   return std::move(*result);
 }
 
+inline void valueOf(const Result<void>& result) {
+  if (!result) {
+    throw std::runtime_error(result.error().message);
+  }
+}
+
 struct NetworkCase {
   std::string name;
   engine::Graph graph;

@@ -15,11 +15,13 @@ DeviceFields::DeviceFields(QWidget* parent)
   m_devices->addItem(QStringLiteral("cpu"));
   m_devices->addItem(QStringLiteral("cpu:0,cpu:1"));
   m_devices->addItem(QStringLiteral("cpu:0,cpu:1,cpu:2"));
+  m_devices->addItem(QStringLiteral("auto"));
   m_devices->addItem(QStringLiteral("cuda:0"));
   m_devices->addItem(QStringLiteral("cuda:0,cuda:1"));
   m_devices->setToolTip(
       tr("\"cpu\" is all cores as one device; \"cpu:0,cpu:1\" are two that share cores and memory; "
-         "\"cuda:0\" is a graphics card. The volume is split over all that are named."));
+         "\"cuda:0\" is a graphics card; \"auto\" is all of them, and the processor where nothing "
+         "fits on them. The volume is split over all that are named."));
   m_budget->setObjectName(QStringLiteral("budgetEdit"));
   m_budget->setPlaceholderText(
       tr("up to %1").arg(QString::fromStdString(engine::formatBytes(engine::freeMemoryBytes()))));
@@ -33,9 +35,9 @@ DeviceFields::DeviceFields(QWidget* parent)
   connect(m_budget, &QLineEdit::textChanged, this, &DeviceFields::changed);
 }
 
-Result<std::vector<engine::DeviceSpec>> DeviceFields::devices() const {
-  return engine::parseDevices(m_devices->currentText().trimmed().toStdString(),
-                              m_budget->text().trimmed().toStdString());
+Result<engine::DeviceChoice> DeviceFields::choice() const {
+  return engine::chooseDevices(m_devices->currentText().trimmed().toStdString(),
+                               m_budget->text().trimmed().toStdString());
 }
 
 }  // namespace argand::ui

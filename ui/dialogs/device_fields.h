@@ -17,7 +17,7 @@ class DeviceFields : public QWidget {
  public:
   explicit DeviceFields(QWidget* parent = nullptr);
 
-  [[nodiscard]] Result<std::vector<engine::DeviceSpec>> devices() const;
+  [[nodiscard]] Result<engine::DeviceChoice> choice() const;
 
  signals:
   void changed();

@@ -291,7 +291,9 @@ Result<infer::SegmentRequest> SegmentDialog::request() const {
       return fail(ErrorCode::Usage, "Tick at least one organ.");
     }
   }
-  ARGAND_ASSIGN(made.devices, m_devices->devices());
+  ARGAND_ASSIGN(engine::DeviceChoice choice, m_devices->choice());
+  made.devices = std::move(choice.devices);
+  made.lastResort = std::move(choice.lastResort);
   return made;
 }
 

@@ -311,7 +311,8 @@ Result<train::TrainOptions> TrainDialog::options() const {
       m_loss->currentIndex() == 0 ? train::RegionLoss::CrossEntropy : train::RegionLoss::Focal;
   made.augment = m_augment->isChecked();
   made.resume = m_resume->isChecked();
-  ARGAND_ASSIGN(made.devices, m_devices->devices());
+  ARGAND_ASSIGN(engine::DeviceChoice choice, m_devices->choice());
+  made.devices = std::move(choice.devices);
   ARGAND_TRY(made.check());
   return made;
 }

@@ -74,7 +74,9 @@ class CudaDevices {
     if (!m_devices) {
       m_devices = cudaDevices(m_plugin);
     }
-    ARGAND_TRY(*m_devices);
+    if (!*m_devices) {
+      return failureOf(*m_devices);
+    }
     const std::vector<CudaDevice>& devices = **m_devices;
     if (static_cast<std::size_t>(index) >= devices.size()) {
       return fail(ErrorCode::NoPlan,
@@ -297,6 +299,36 @@ Result<std::vector<DeviceSpec>> parseDevices(std::string_view names,
   }
   ARGAND_TRY(setBudgets(devices, budgets));
   return devices;
+}
+
+Result<DeviceChoice> chooseDevices(std::string_view names,
+                                   std::string_view budgets,
+                                   std::optional<int> threads,
+                                   const CudaPlugin& plugin) {
+  DeviceChoice choice;
+  if (names != "auto") {
+    ARGAND_ASSIGN(choice.devices, parseDevices(names, budgets, threads, plugin));
+    return choice;
+  }
+  if (split(budgets).size() > 1) {
+    return fail(ErrorCode::Usage,
+                "With auto the devices are not known before: give one budget for all of them, or "
+                "name the devices.");
+  }
+  std::string gpus;
+  if (const auto found = cudaDevices(plugin)) {
+    for (std::size_t n = 0; n < found->size(); ++n) {
+      if ((*found)[n].problem.empty()) {
+        gpus += fmt::format("{}cuda:{}", gpus.empty() ? "" : ",", n);
+      }
+    }
+  }
+  ARGAND_ASSIGN(choice.devices, parseDevices("cpu", budgets, threads, plugin));
+  if (!gpus.empty()) {
+    choice.lastResort = choice.devices.front();
+    ARGAND_ASSIGN(choice.devices, parseDevices(gpus, budgets, threads, plugin));
+  }
+  return choice;
 }
 
 Result<std::int64_t> parseBytes(std::string_view text) {

@@ -43,6 +43,19 @@ struct DeviceSpec {
     std::optional<int> threads = std::nullopt,
     const CudaPlugin& plugin = {});
 
+// What a plan may use, and what is taken where nothing fits on that (PlanRequest).
+struct DeviceChoice {
+  std::vector<DeviceSpec> devices;
+  std::optional<DeviceSpec> lastResort;
+};
+
+// parseDevices, or by "auto" all GPUs that this build can use, with the processor as the
+// last resort; the processor where there are none. Then one budget is for all of them.
+[[nodiscard]] Result<DeviceChoice> chooseDevices(std::string_view names,
+                                                 std::string_view budgets = {},
+                                                 std::optional<int> threads = std::nullopt,
+                                                 const CudaPlugin& plugin = {});
+
 // Whether one plan may use all of these: what one of them computes the others must be
 // able to read; the processor alone trains. Fails with Usage, or NoPlan.
 [[nodiscard]] Result<void> checkKinds(const std::vector<DeviceSpec>& devices, bool training);

@@ -169,8 +169,7 @@ GroupBytes GroupMemory::walk(StepId first,
       if (task.piece == 0) {
         const std::int64_t rows = plan.steps[at(task.step)].rows(d).count();
         live += momentBytes(step, out, rows, kind);
-        const bool keepsOutput = step.toConsumer && kind != DeviceKind::Cuda;
-        live += keepsOutput ? rows * out.size.h * out.size.w * plan.outputBytesPerVoxel : 0;
+        live += step.toConsumer ? keptOutputBytes(out, rows, plan, kind) : 0;
       }
       if (!step.toConsumer) {
         hold({task.step, task.piece}, 1);

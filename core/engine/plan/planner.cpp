@@ -367,9 +367,10 @@ Result<Plan> makePlan(const Graph& graph, const PlanRequest& request) {
     instead.lastResort.reset();
     instead.words.clear();
     ARGAND_ASSIGN(Plan plan, makePlan(graph, instead));
-    plan.reason = fmt::format("On {} instead, as {} would not fit. {}",
+    plan.reason = fmt::format("On {} instead, as {}. {}",
                               request.lastResort->name,
-                              all.empty() ? "slabs" : all.front().note,
+                              all.empty() ? "there are too few slices for slabs"
+                                          : "the least demanding plan " + all.front().note,
                               plan.reason);
     return plan;
   }

@@ -60,10 +60,7 @@ class Walk {
       const std::int64_t rows =
           m_plan.steps[static_cast<std::size_t>(task.step)].rows(m_device).count();
       m_live += momentsOf(task.step);
-      // What a GPU makes is kept in host memory.
-      if (step.toConsumer && kind() != DeviceKind::Cuda) {
-        m_live += rows * out.size.h * out.size.w * m_plan.outputBytesPerVoxel;
-      }
+      m_live += step.toConsumer ? keptOutputBytes(out, rows, m_plan, kind()) : 0;
     }
     if (!step.toConsumer) {
       hold({task.step, task.piece}, 1);

@@ -68,9 +68,14 @@ class CudaTask {
     }
     const bool spilled =
         stores && m_plan.steps[at(m_task.step)].isSpilled(m_device, m_task.kept.begin);
-    // Of more than is kept, a copy; scores are copied where they are not wide yet.
-    const bool copied = stores ? !spilled && result > kept : result < kept;
+    // Of more than is kept, a copy; scores are copied where they are not wide yet, or labelled.
+    const bool labels = !stores && m_plan.outputBytesPerVoxel > 0;
+    const bool copied = stores ? !spilled && result > kept : !labels && result < kept;
     note(result + (copied ? kept : 0));
+    if (labels) {
+      note(result + block(kLabelPositions * kLabelPositionBytes) +
+           block(m_task.kept.count() * m_out.size.h * m_out.size.w * m_plan.outputBytesPerVoxel));
+    }
     TaskBytes bytes;
     // The piece is among what is stored from the task's beginning on.
     bytes.scratch = m_peak + m_fetched - (stores && !spilled ? kept : 0);
@@ -248,6 +253,17 @@ class CudaTask {
 };
 
 }  // namespace
+
+std::int64_t keptOutputBytes(const Shape& output,
+                             std::int64_t rows,
+                             const Plan& plan,
+                             DeviceKind kind) {
+  const std::int64_t plane = output.size.h * output.size.w;
+  if (kind != DeviceKind::Cuda) {
+    return rows * plane * plan.outputBytesPerVoxel;
+  }
+  return plan.outputBytesPerVoxel > 0 ? block(plane * output.channels * 4) : 0;
+}
 
 RowRange rowsComputedByCuda(const Task& task,
                             const Program& program,

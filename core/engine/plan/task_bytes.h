@@ -25,6 +25,19 @@ struct TaskBytes {
                                   const std::vector<Shape>& shapes,
                                   const Schedule& schedule);
 
+// A CUDA device labels as many voxels at once as a task has of the network's, however
+// fine the grid of labels is, with so many positions of them in a table.
+constexpr std::int64_t kLabelPositions = 2048;
+constexpr std::int64_t kLabelPositionBytes = 8;
+
+// What is kept on a device of its `rows` rows of the last step's `output`, from its first task
+// on: labels in the processor's memory, of which a GPU is free; there the row of scores that
+// voxels before the next task's rows need.
+[[nodiscard]] std::int64_t keptOutputBytes(const Shape& output,
+                                           std::int64_t rows,
+                                           const Plan& plan,
+                                           DeviceKind kind);
+
 // The output rows that a CUDA device computes for a task: of what reads the network's
 // input alone whole chunks, since there are always all rows of it.
 [[nodiscard]] RowRange rowsComputedByCuda(const Task& task,

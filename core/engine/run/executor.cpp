@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/run/executor.h"
 
+#include "core/base/assert.h"
 #include "core/engine/run/backend.h"
 #include "core/engine/run/ledger.h"
 #include "core/engine/run/step_runner.h"
@@ -206,10 +207,18 @@ Result<void> Executor::State::work(RunContext& context,
 }
 
 Result<RunReport> Executor::run(const InputProvider& input,
-                                const OutputConsumer& output,
+                                const Output& output,
                                 std::stop_token stop,
                                 const ProgressFn& progress) {
   State& state = *m_state;
+  if (std::holds_alternative<LabelCollector*>(output)) {
+    ARGAND_ASSERT(state.plan.outputBytesPerVoxel > 0);
+    if (state.plan.dtype == DType::Float64) {
+      return fail(ErrorCode::Usage,
+                  "This plan is in fp64, which is for proofs and makes scores only. Use fp32, bf16 "
+                  "or fp16.");
+    }
+  }
   const auto devices = state.plan.devices.size();
   const auto start = Clock::now();
   double flops = 0.0;

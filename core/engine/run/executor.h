@@ -6,6 +6,7 @@
 #include "core/engine/graph/graph.h"
 #include "core/engine/plan/plan.h"
 #include "core/engine/run/parameters.h"
+#include "core/engine/run/scores.h"
 
 #include <cstdint>
 #include <functional>
@@ -23,21 +24,6 @@ using InputProvider = std::function<Result<void>(const RowRange& rows, std::span
 
 // Looks at a buffer (channel, depth, height, width) that stays alive and unchanged.
 [[nodiscard]] InputProvider inputFrom(std::span<const float> voxels, const Shape& shape);
-
-// Class scores of some rows of the output, (row, height, width, class), class
-// fastest. Valid during the call only.
-struct ScoreSlab {
-  RowRange rows;
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-  std::int64_t classes = 0;
-  std::span<const float> scores;
-  std::span<const double> scores64;  // instead of `scores` for plans in Float64 (proofs)
-};
-
-// Takes the scores of each row exactly once. Called from several workers at
-// once, for different rows, in no fixed order.
-using OutputConsumer = std::function<Result<void>(const ScoreSlab& slab)>;
 
 struct DeviceReport {
   std::string name;
@@ -71,7 +57,7 @@ class Executor {
   // One volume through the network. The first failure of any worker, provider
   // or consumer is returned once all workers have ended; a stop within a layer.
   [[nodiscard]] Result<RunReport> run(const InputProvider& input,
-                                      const OutputConsumer& output,
+                                      const Output& output,
                                       std::stop_token stop = {},
                                       const ProgressFn& progress = {});
 

@@ -246,7 +246,7 @@ Result<void> Runner<S>::handOver(const Now& now, const A* scores) {
     } else {
       part.scores64 = {scores + begin * row, count};
     }
-    const Result<void> taken = m_context.output(part);
+    const Result<void> taken = handOn(part, m_context.output);
     const std::lock_guard lock(mutex);
     if (!taken && done) {
       done = taken;

@@ -56,7 +56,7 @@ struct RunContext {
   const Schedule& schedule;
   const Parameters& parameters;
   const InputProvider& input;
-  const OutputConsumer& output;
+  const Output& output;
   Transport& transport;
   Ledger& host;  // spilled pieces
   std::stop_token stop;

@@ -2,6 +2,7 @@
 #include "core/engine/run/trial.h"
 
 #include "core/base/assert.h"
+#include "core/engine/run/labels.h"
 
 #include <malloc.h>
 
@@ -89,14 +90,13 @@ Result<Plan> wholePlan(const Graph& graph, const TrialRequest& request) {
 
 struct Trial::State {
   Shape input;
+  Extent labelled;
   std::vector<float> voxels;
   std::vector<std::uint16_t> labels;
   std::variant<std::monostate, Executor, WindowExecutor> executor;
   std::int64_t flops = 0;
   std::int64_t baseBytes = 0;
   std::int64_t residentPeakBytes = 0;
-
-  Result<void> label(const ScoreSlab& slab);
 };
 
 Trial::Trial(std::unique_ptr<State> state) : m_state(std::move(state)) {}
@@ -105,24 +105,12 @@ Trial::~Trial() = default;
 Trial::Trial(Trial&&) noexcept = default;
 Trial& Trial::operator=(Trial&&) noexcept = default;
 
-// The first class of the highest score.
-Result<void> Trial::State::label(const ScoreSlab& slab) {
-  ARGAND_ASSERT(!slab.scores.empty());
-  const std::int64_t first = slab.rows.begin * slab.height * slab.width;
-  const std::int64_t count = slab.rows.count() * slab.height * slab.width;
-  for (std::int64_t v = 0; v < count; ++v) {
-    const float* scores = slab.scores.data() + v * slab.classes;
-    labels[static_cast<std::size_t>(first + v)] =
-        static_cast<std::uint16_t>(std::max_element(scores, scores + slab.classes) - scores);
-  }
-  return {};
-}
-
 Result<Trial> Trial::create(const Graph& graph, const TrialRequest& request) {
   TrialRequest wanted = request;
   wanted.plan.outputBytesPerVoxel = kLabelBytes;
   auto state = std::make_unique<State>();
   state->input = request.plan.input;
+  state->labelled = state->input.size;
   std::variant<std::monostate, Plan, WindowPlan> plan;
   if (request.window) {
     if (!request.planText.empty()) {
@@ -136,9 +124,11 @@ Result<Trial> Trial::create(const Graph& graph, const TrialRequest& request) {
   } else {
     ARGAND_ASSIGN(plan, wholePlan(graph, wanted));
     ARGAND_ASSIGN(state->flops, totalFlops(graph, state->input));
+    ARGAND_ASSIGN(const std::vector<Shape> shapes, graph.shapes(state->input));
+    state->labelled = shapes.back().size;
   }
   state->voxels = noise(state->input, request.seed);
-  state->labels.assign(static_cast<std::size_t>(state->input.size.voxels()), 0);
+  state->labels.assign(static_cast<std::size_t>(state->labelled.voxels()), 0);
   ARGAND_ASSIGN(const Parameters parameters, Parameters::initialised(graph, request.seed));
   malloc_trim(0);  // what was freed is not counted as held
   state->baseBytes = statusBytes("VmRSS");
@@ -154,13 +144,15 @@ Result<Trial> Trial::create(const Graph& graph, const TrialRequest& request) {
 
 Result<RunReport> Trial::run(std::stop_token stop, const ProgressFn& progress) {
   State& state = *m_state;
-  const auto take = [&](const ScoreSlab& slab) { return state.label(slab); };
+  state.labels = {};  // its room is that of the new ones
+  LabelCollector labels(LabelGrid::own(state.labelled));
   const ResidentPeak resident;
   const bool whole = std::holds_alternative<Executor>(state.executor);
   auto report =
       whole ? std::get<Executor>(state.executor)
-                  .run(inputFrom(state.voxels, state.input), take, stop, progress)
-            : std::get<WindowExecutor>(state.executor).run(state.voxels, take, stop, progress);
+                  .run(inputFrom(state.voxels, state.input), &labels, stop, progress)
+            : std::get<WindowExecutor>(state.executor).run(state.voxels, &labels, stop, progress);
+  state.labels = labels.take();
   state.residentPeakBytes = std::max(state.residentPeakBytes, resident.bytes() - state.baseBytes);
   return report;
 }

@@ -88,7 +88,7 @@ class ScoreSums {
   }
 
   // Averages to `output`, and the room of these rows free again.
-  Result<void> finish(RowRange rows, const OutputConsumer& output) {
+  Result<void> finish(RowRange rows, const Output& output) {
     while (rows.begin < rows.end) {
       const std::int64_t slot = rows.begin % m_rows;
       const RowRange part{rows.begin, std::min(rows.end, rows.begin + m_rows - slot)};
@@ -103,7 +103,7 @@ class ScoreSums {
           scores[v * classes + c] /= weights[v];
         }
       }
-      ARGAND_TRY(output({part, m_size.h, m_size.w, m_classes, scores, {}}));
+      ARGAND_TRY(handOn({part, m_size.h, m_size.w, m_classes, scores, {}}, output));
       std::fill(weights.begin(), weights.end(), 0.0F);
       std::fill(scores.begin(), scores.end(), 0.0F);
       rows.begin = part.end;
@@ -196,6 +196,65 @@ InputProvider inputOf(std::span<const float> voxels,
   };
 }
 
+Result<WindowPlan> planOnDevices(const Graph& graph,
+                                 const PlanRequest& request,
+                                 const WindowOptions& window) {
+  WindowPlan plan;
+  plan.input = request.input;
+  plan.window = window;
+  plan.devices = request.devices;
+  for (const std::int64_t d : windowStarts(request.input.size.d, window.size.d, window.overlap)) {
+    for (const std::int64_t h : windowStarts(request.input.size.h, window.size.h, window.overlap)) {
+      for (const std::int64_t w :
+           windowStarts(request.input.size.w, window.size.w, window.overlap)) {
+        plan.starts.push_back({d, h, w});
+      }
+    }
+  }
+  const std::int64_t shared = ScoreSums::bytes(plan, graph.outputChannels()) +
+                              request.input.size.voxels() * request.outputBytesPerVoxel;
+  const std::int64_t scores =
+      window.size.voxels() * graph.outputChannels() * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t processors =
+      std::count_if(request.devices.begin(), request.devices.end(), [](const DeviceSpec& device) {
+        return device.kind == DeviceKind::Cpu;
+      });
+  std::vector<double> seconds;
+  for (const DeviceSpec& device : request.devices) {
+    PlanRequest one = request;
+    one.input.size = window.size;
+    one.devices = {device};
+    one.outputBytesPerVoxel = 0;
+    one.lastResort.reset();
+    const bool counts = device.kind == DeviceKind::Cpu;
+    plan.sumBytes.push_back(counts ? (shared + processors - 1) / processors + scores : 0);
+    one.devices.front().budgetBytes -= plan.sumBytes.back();
+    if (one.devices.front().budgetBytes <= 0) {
+      return fail(ErrorCode::NoPlan,
+                  fmt::format("The sums of the windows' scores alone take {} on {}, which has {}.",
+                              formatBytes(plan.sumBytes.back()),
+                              device.name,
+                              formatBytes(device.budgetBytes)));
+    }
+    auto made = makePlan(graph, one);
+    if (!made) {
+      return fail(made.error().code,
+                  fmt::format("{} (Of its budget, {} is for the sums of the windows' scores.)",
+                              made.error().message,
+                              formatBytes(plan.sumBytes.back())));
+    }
+    seconds.push_back(made->makespanSeconds);
+    plan.plans.push_back(std::move(*made));
+  }
+  plan.owner = divideWindows(plan.starts.size(), seconds);
+  for (std::size_t n = 0; n < seconds.size(); ++n) {
+    plan.makespanSeconds =
+        std::max(plan.makespanSeconds,
+                 seconds[n] * static_cast<double>(plan.windowsOf(static_cast<int>(n))));
+  }
+  return plan;
+}
+
 }  // namespace
 
 std::vector<std::int64_t> windowStarts(std::int64_t extent, std::int64_t window, double overlap) {
@@ -262,59 +321,17 @@ Result<WindowPlan> planWindows(const Graph& graph,
                                const PlanRequest& request,
                                const WindowOptions& window) {
   ARGAND_TRY(checkWindow(graph, request, window));
-  WindowPlan plan;
-  plan.input = request.input;
-  plan.window = window;
-  plan.devices = request.devices;
-  for (const std::int64_t d : windowStarts(request.input.size.d, window.size.d, window.overlap)) {
-    for (const std::int64_t h : windowStarts(request.input.size.h, window.size.h, window.overlap)) {
-      for (const std::int64_t w :
-           windowStarts(request.input.size.w, window.size.w, window.overlap)) {
-        plan.starts.push_back({d, h, w});
-      }
-    }
+  auto plan = planOnDevices(graph, request, window);
+  if (plan || plan.error().code != ErrorCode::NoPlan || !request.lastResort) {
+    return plan;
   }
-  const std::int64_t shared = ScoreSums::bytes(plan, graph.outputChannels()) +
-                              request.input.size.voxels() * request.outputBytesPerVoxel;
-  const std::int64_t scores =
-      window.size.voxels() * graph.outputChannels() * static_cast<std::int64_t>(sizeof(float));
-  const std::int64_t processors =
-      std::count_if(request.devices.begin(), request.devices.end(), [](const DeviceSpec& device) {
-        return device.kind == DeviceKind::Cpu;
-      });
-  std::vector<double> seconds;
-  for (const DeviceSpec& device : request.devices) {
-    PlanRequest one = request;
-    one.input.size = window.size;
-    one.devices = {device};
-    one.outputBytesPerVoxel = 0;
-    const bool counts = device.kind == DeviceKind::Cpu;
-    plan.sumBytes.push_back(counts ? (shared + processors - 1) / processors + scores : 0);
-    one.devices.front().budgetBytes -= plan.sumBytes.back();
-    if (one.devices.front().budgetBytes <= 0) {
-      return fail(ErrorCode::NoPlan,
-                  fmt::format("The sums of the windows' scores alone take {} on {}, which has {}.",
-                              formatBytes(plan.sumBytes.back()),
-                              device.name,
-                              formatBytes(device.budgetBytes)));
-    }
-    auto made = makePlan(graph, one);
-    if (!made) {
-      return fail(made.error().code,
-                  fmt::format("{} (Of its budget, {} is for the sums of the windows' scores.)",
-                              made.error().message,
-                              formatBytes(plan.sumBytes.back())));
-    }
-    seconds.push_back(made->makespanSeconds);
-    plan.plans.push_back(std::move(*made));
-  }
-  plan.owner = divideWindows(plan.starts.size(), seconds);
-  for (std::size_t n = 0; n < seconds.size(); ++n) {
-    plan.makespanSeconds =
-        std::max(plan.makespanSeconds,
-                 seconds[n] * static_cast<double>(plan.windowsOf(static_cast<int>(n))));
-  }
-  return plan;
+  PlanRequest instead = request;
+  instead.devices = {*request.lastResort};
+  instead.words.clear();
+  ARGAND_ASSIGN(WindowPlan last, planOnDevices(graph, instead, window));
+  last.reason = fmt::format(
+      "On {} instead, as nothing else fits: {}", request.lastResort->name, plan.error().message);
+  return last;
 }
 
 std::string toText(const WindowPlan& plan) {
@@ -322,6 +339,7 @@ std::string toText(const WindowPlan& plan) {
                                  plan.starts.size(),
                                  toString(plan.window.size),
                                  plan.window.overlap);
+  text += plan.reason.empty() ? "" : fmt::format("reason {}\n", plan.reason);
   for (std::size_t n = 0; n < plan.devices.size(); ++n) {
     text += fmt::format("{} windows on {}\n{}",
                         plan.windowsOf(static_cast<int>(n)),
@@ -353,7 +371,7 @@ struct WindowExecutor::State {
   // What all devices share in one run.
   struct Run {
     std::span<const float> input;
-    const OutputConsumer& output;
+    const Output& output;
     std::stop_token stop;
     const ProgressFn& progress;
     ScoreSums sums;
@@ -451,7 +469,7 @@ Result<void> WindowExecutor::State::work(Run& run, int device) {
 }
 
 Result<RunReport> WindowExecutor::run(std::span<const float> input,
-                                      const OutputConsumer& output,
+                                      const Output& output,
                                       std::stop_token stop,
                                       const ProgressFn& progress) {
   State& state = *m_state;

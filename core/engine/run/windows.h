@@ -50,6 +50,7 @@ struct WindowPlan {
   // the scores of its window. They lie in the processor's memory and count there only.
   std::vector<std::int64_t> sumBytes;
   double makespanSeconds = 0.0;  // an estimate
+  std::string reason;            // why the last resort was taken; empty where it was not
 
   [[nodiscard]] std::int64_t windowsOf(int device) const;
   // 0 for a device that is left unused.
@@ -57,8 +58,8 @@ struct WindowPlan {
 };
 
 // `request` as for makePlan, but any input size, and words that leave each
-// window on one device. Fails with NoPlan where a device cannot run a window,
-// Usage where the window or the words cannot be.
+// window on one device. The last resort is taken for all windows. Fails with NoPlan where a device
+// cannot run a window, Usage where the window or the words cannot be.
 [[nodiscard]] Result<WindowPlan> planWindows(const Graph& graph,
                                              const PlanRequest& request,
                                              const WindowOptions& window);
@@ -85,7 +86,7 @@ class WindowExecutor {
   // more: of the sums only as many rows as a window is deep exist. They are
   // the same, bit for bit, for any number of devices.
   [[nodiscard]] Result<RunReport> run(std::span<const float> input,
-                                      const OutputConsumer& output,
+                                      const Output& output,
                                       std::stop_token stop = {},
                                       const ProgressFn& progress = {});
 

@@ -185,6 +185,35 @@ TEST_F(Segmenter, RefusesBeforeAnyWorkWhatFitsNoBudget) {
   EXPECT_EQ(planned.error().code, ErrorCode::NoPlan);
 }
 
+TEST_F(Segmenter, TakesTheLastResortAndSaysWhy) {
+  const Volume volume = study(phantom::grid({22, 17, 16}, {1.0, 1.0, 1.0}, "LPS"));
+  const auto expected = segment(request(volume), m_models);
+  ASSERT_TRUE(expected) << expected.error().message;
+  for (const SegmentMode mode : {SegmentMode::Whole, SegmentMode::Window}) {
+    SegmentRequest tight = request(volume);
+    tight.mode = mode;
+    tight.devices = engine::parseDevices("sim:2xl40s", "20KiB").value();
+    EXPECT_THAT(refusal(tight), HasSubstr("sim:"));
+    tight.lastResort = devices("cpu").front();
+    const auto result = segment(tight, m_models);
+    ASSERT_TRUE(result) << result.error().message;
+    if (mode == SegmentMode::Whole) {
+      EXPECT_EQ(labelsOf(result->segmentation), labelsOf(expected->segmentation));
+    }
+    ASSERT_EQ(result->plan.lastResorts.size(), 1U);
+    EXPECT_THAT(result->plan.lastResorts.front(), HasSubstr("On cpu instead, as "));
+    EXPECT_THAT(result->plan.text, HasSubstr(result->plan.lastResorts.front()));
+    ASSERT_EQ(result->devices.size(), 3U);
+    for (const std::size_t unused : {0U, 1U}) {
+      EXPECT_EQ(result->devices[unused].peakBytes, 0);
+      EXPECT_EQ(result->devices[unused].predictedPeakBytes, 0);
+    }
+    EXPECT_EQ(result->devices[2].name, "cpu");
+    EXPECT_GT(result->devices[2].peakBytes, 0);
+    EXPECT_LE(result->devices[2].peakBytes, result->devices[2].predictedPeakBytes);
+  }
+}
+
 TEST_F(Segmenter, NamesSidedStructuresForTheirRegion) {
   const Volume volume = study(phantom::grid({48, 20, 20}, {1, 1, 1}, "RAS"));
   SegmentRequest both = request(volume);

@@ -38,21 +38,41 @@ __global__ void argmaxOfVoxels(Argmax args) {
   static_cast<Label*>(args.labels)[voxel] = static_cast<Label>(best.index);
 }
 
-// The two neighbours of a position and what each weighs; the further one is the
-// nearer one again where it weighs nothing, for it may not exist.
+// Where a voxel lies between two neighbours, and what each weighs.
 template <typename Real>
 struct Between {
   std::int64_t low;
-  std::int64_t high;
   Real here;
   Real there;
 
   __device__ explicit Between(const Position& position)
       : low(position.low),
-        high(position.share > 0.0F ? position.low + 1 : position.low),
         here(Real(1) - static_cast<Real>(position.share)),
         there(static_cast<Real>(position.share)) {}
 };
+
+// Adds `factor` times what is at `line` and one line further, as `height` says.
+template <typename T, int kCount>
+__device__ void addLines(Math<T> (&sums)[kCount],
+                         const T* line,
+                         std::int64_t lineElements,
+                         const Between<Math<T>>& height,
+                         Math<T> factor) {
+  const Math<T> here = height.here * factor;
+  const Pack<T, kCount> pack = loadPack<kCount>(line);
+#pragma unroll
+  for (int k = 0; k < kCount; ++k) {
+    sums[k] += here * toMath(pack.values[k]);
+  }
+  if (height.there > Math<T>(0)) {
+    const Math<T> there = height.there * factor;
+    const Pack<T, kCount> next = loadPack<kCount>(line + lineElements);
+#pragma unroll
+    for (int k = 0; k < kCount; ++k) {
+      sums[k] += there * toMath(next.values[k]);
+    }
+  }
+}
 
 // A thread takes one of the source's voxels: along the width (grid x), the
 // height (grid y) and the depth (grid z).
@@ -60,48 +80,43 @@ template <typename T, typename Label, int kCount>
 __global__ void argmaxOfSource(ArgmaxResampled args) {
   using Real = Math<T>;
   const std::int64_t w = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (w >= args.widths) {
+  if (w >= args.voxels.w) {
     return;
   }
   const std::int64_t h = blockIdx.y;
-  const std::int64_t d = args.begin + blockIdx.z;
+  const std::int64_t d = blockIdx.z;
   const Between<Real> depth(args.depth[d]);
-  const Between<Real> height(args.height[h]);
+  const Between<Real> height(args.across[h]);
   const Between<Real> along(args.along[w]);
-  const T* const rows[2] = {static_cast<const T*>(args.low),
-                            static_cast<const T*>(depth.there > Real(0) ? args.high : args.low)};
   const std::int64_t line = args.width * args.classes;
-  const T* corners[8];
-  Real weights[8];
-  for (int n = 0; n < 8; ++n) {
-    const std::int64_t atHeight = (n & 2) != 0 ? height.high : height.low;
-    const std::int64_t atWidth = (n & 1) != 0 ? along.high : along.low;
-    corners[n] = rows[n >> 2] + atHeight * line + atWidth * args.classes;
-    weights[n] = ((n & 4) != 0 ? depth.there : depth.here) *
-                 ((n & 2) != 0 ? height.there : height.here) *
-                 ((n & 1) != 0 ? along.there : along.here);
-  }
+  const std::int64_t voxel = height.low * line + along.low * args.classes;
+  const T* const rows = static_cast<const T*>(args.rows) + voxel;
+  const std::int64_t row = depth.low - args.firstRow;
+  const T* const low =
+      row < 0 ? static_cast<const T*>(args.before) + voxel : rows + row * args.height * line;
+  const T* const high = rows + (row + 1) * args.height * line;
   Best<Real> best = {Real(0), -1};
   for (std::int64_t c = 0; c < args.classes; c += kCount) {
-    Real sums[kCount] = {};
-#pragma unroll
-    for (int n = 0; n < 8; ++n) {
-      const Pack<T, kCount> pack = loadPack<kCount>(corners[n] + c);
-#pragma unroll
-      for (int k = 0; k < kCount; ++k) {
-        sums[k] += weights[n] * toMath(pack.values[k]);
+    Real sums[2][kCount] = {};
+    for (int n = 0; n < (along.there > Real(0) ? 2 : 1); ++n) {
+      const std::int64_t at = n * args.classes + c;
+      addLines<T, kCount>(sums[n], low + at, line, height, depth.here);
+      if (depth.there > Real(0)) {
+        addLines<T, kCount>(sums[n], high + at, line, height, depth.there);
       }
     }
 #pragma unroll
     for (int k = 0; k < kCount; ++k) {
+      const Real score =
+          along.there > Real(0) ? along.here * sums[0][k] + along.there * sums[1][k] : sums[0][k];
       if (best.index < 0) {
-        best = {sums[k], 0};
+        best = {score, 0};
       } else {
-        best.offer(sums[k], c + k);
+        best.offer(score, c + k);
       }
     }
   }
-  static_cast<Label*>(args.labels)[d * args.stride.d + h * args.stride.h + w * args.stride.w] =
+  static_cast<Label*>(args.labels)[(d * args.voxels.h + h) * args.voxels.w + w] =
       static_cast<Label>(best.index);
 }
 
@@ -116,10 +131,10 @@ cudaError_t start(const Argmax& args, cudaStream_t stream) {
 template <typename T, typename Label>
 cudaError_t start(const ArgmaxResampled& args, cudaStream_t stream) {
   const dim3 block(128);
-  const dim3 grid(static_cast<unsigned>(divideUp(args.widths, block.x)),
-                  static_cast<unsigned>(args.heights),
-                  static_cast<unsigned>(args.end - args.begin));
-  return packs<T>(args.low, args.classes) && packs<T>(args.high, args.classes)
+  const dim3 grid(static_cast<unsigned>(divideUp(args.voxels.w, block.x)),
+                  static_cast<unsigned>(args.voxels.h),
+                  static_cast<unsigned>(args.voxels.d));
+  return packs<T>(args.rows, args.classes) && packs<T>(args.before, args.classes)
              ? launch(argmaxOfSource<T, Label, kWidest<T>>, grid, block, stream, args)
              : launch(argmaxOfSource<T, Label, 1>, grid, block, stream, args);
 }
@@ -144,11 +159,11 @@ cudaError_t argmax(const Argmax& args, cudaStream_t stream) {
 }
 
 cudaError_t argmaxResampled(const ArgmaxResampled& args, cudaStream_t stream) {
-  if (args.heights > kMostBlocks || args.end - args.begin > kMostBlocks) {
+  const Size& voxels = args.voxels;
+  if (voxels.h > kMostBlocks || voxels.d > kMostBlocks) {
     return cudaErrorInvalidValue;
   }
-  return args.end <= args.begin || args.heights * args.widths == 0 ? cudaSuccess
-                                                                   : startWith(args, stream);
+  return voxels.d * voxels.h * voxels.w == 0 ? cudaSuccess : startWith(args, stream);
 }
 
 }  // namespace argand::engine::cuda

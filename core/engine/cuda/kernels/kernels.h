@@ -118,26 +118,23 @@ struct Position {
   float share = 0.0F;
 };
 
-// Labels of the source's voxels between two rows of scores, interpolated
-// trilinearly: those with index [begin, end) along depth, all along height and
-// width. A row is (height, width, class); `high` may be null where no voxel has
-// a share of it.
+// Labels of some of the source's voxels from rows of scores, (row, height, width,
+// class), interpolated trilinearly. The sums are those of core/engine/run/labels.cpp,
+// in the same order and without products and sums in one rounding.
 struct ArgmaxResampled {
   Scalar type = Scalar::Float32;
-  const void* low = nullptr;
-  const void* high = nullptr;
-  std::int64_t width = 0;  // of the rows
+  const void* rows = nullptr;    // from `firstRow` on
+  const void* before = nullptr;  // row firstRow - 1; null where no voxel reads it
+  std::int64_t firstRow = 0;
+  std::int64_t height = 0;  // of the rows
+  std::int64_t width = 0;
   std::int64_t classes = 0;
-  const Position* depth = nullptr;  // by the source's index
-  const Position* height = nullptr;
+  const Position* depth = nullptr;  // of the source's voxels, by their index
+  const Position* across = nullptr;
   const Position* along = nullptr;  // along the width
-  std::int64_t begin = 0;
-  std::int64_t end = 0;
-  std::int64_t heights = 0;  // source's voxels
-  std::int64_t widths = 0;
-  void* labels = nullptr;  // of source voxel (0, 0, 0)
+  Size voxels;                      // how many of them
+  void* labels = nullptr;           // dense, (depth, height, width)
   int labelBytes = 2;
-  Size stride;  // in the labels, by the network's axis
 };
 
 [[nodiscard]] cudaError_t argmaxResampled(const ArgmaxResampled& args, cudaStream_t stream);

@@ -35,7 +35,12 @@ DeviceRunner::DeviceRunner(RunContext& context,
       m_tables(tables),
       m_device(device),
       m_streams(std::move(streams)),
-      m_reader(context, tables, device, *m_streams) {}
+      m_reader(context, tables, device, *m_streams) {
+  if (const auto* const labels = std::get_if<LabelCollector*>(&context.output)) {
+    const RowRange slab = context.plan.steps.back().rows(device);
+    m_labels.emplace(**labels, slab, *m_streams);
+  }
+}
 
 DeviceRunner::~DeviceRunner() {
   m_context.host.release(m_spilledBytes);
@@ -268,6 +273,11 @@ void DeviceRunner::keep(const Now& now, const at::Tensor& result) {
 }
 
 Result<void> DeviceRunner::handOver(const Now& now, const at::Tensor& scores) {
+  if (m_labels) {
+    m_labels->add(now.task.kept, scores);
+    return {};
+  }
+  ARGAND_ASSERT(m_context.plan.outputBytesPerVoxel == 0);
   const at::Tensor values = scores.to(wideType(m_context.plan.dtype)).contiguous();
   const at::Tensor host = m_streams->hostMemory(values.sizes(), values.scalar_type());
   m_streams->store(values, host);
@@ -283,7 +293,7 @@ Result<void> DeviceRunner::handOver(const Now& now, const at::Tensor& scores) {
   } else {
     out.scores = {host.const_data_ptr<float>(), count};
   }
-  return m_context.output(out);
+  return std::get<ScoreConsumer>(m_context.output)(out);
 }
 
 void DeviceRunner::drop(const PieceRef& ref) {

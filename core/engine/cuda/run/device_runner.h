@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/engine/cuda/run/device_labels.h"
 #include "core/engine/cuda/run/device_reader.h"
+
+#include <optional>
 
 namespace argand::engine::cuda {
 
@@ -61,6 +64,7 @@ class DeviceRunner final : public StepRunner {
   const int m_device;
   std::unique_ptr<DeviceStreams> m_streams;
   DeviceReader m_reader;
+  std::optional<DeviceLabels> m_labels;  // where labels are wanted, not scores
   std::int64_t m_spilledBytes = 0;
 };
 

@@ -95,6 +95,39 @@ TEST(CudaDeviceNames, OfTheProcessorNeverAskForTheDriver) {
   EXPECT_TRUE(parsed("cpu:0,cpu:1", "", {"libno-such-driver.so.1", "libno-such.so"}));
 }
 
+TEST(ChosenDevices, AreAllGpusThatCanBeUsedAndThenTheProcessor) {
+  const auto chosen = chooseDevices("auto", "", 2, kFake);
+  ASSERT_TRUE(chosen) << chosen.error().message;
+  ASSERT_EQ(chosen->devices.size(), 2U);
+  EXPECT_EQ(chosen->devices[0].name, "cuda:0");
+  EXPECT_EQ(chosen->devices[1].name, "cuda:1");
+  ASSERT_TRUE(chosen->lastResort);
+  EXPECT_EQ(chosen->lastResort->name, "cpu");
+  EXPECT_EQ(chosen->lastResort->threads, 2);
+  EXPECT_EQ(chooseDevices("auto", "3GiB", 2, kFake)->lastResort->budgetBytes, 3 * kGiB);
+  const auto several = chooseDevices("auto", "3GiB,2GiB", 2, kFake);
+  ASSERT_FALSE(several);
+  EXPECT_THAT(several.error().message, HasSubstr("one budget for all"));
+}
+
+TEST(ChosenDevices, AreTheProcessorWhereThereIsNoGpu) {
+  for (const CudaPlugin& plugin : {CudaPlugin{"libno-such-driver.so.1", ARGAND_FAKE_PLUGIN},
+                                   CudaPlugin{"libc.so.6", ARGAND_FAILING_PLUGIN}}) {
+    const auto chosen = chooseDevices("auto", "", std::nullopt, plugin);
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    ASSERT_EQ(chosen->devices.size(), 1U);
+    EXPECT_EQ(chosen->devices.front().name, "cpu");
+    EXPECT_FALSE(chosen->lastResort);
+  }
+}
+
+TEST(ChosenDevices, AreThoseThatAreNamedWithoutALastResort) {
+  const auto chosen = chooseDevices("cuda:1", "", std::nullopt, kFake);
+  ASSERT_TRUE(chosen) << chosen.error().message;
+  EXPECT_EQ(chosen->devices, parsed("cuda:1").value());
+  EXPECT_FALSE(chosen->lastResort);
+}
+
 TEST(CudaDevices, HaveTheSpeedThatIsDescribedForTheirName) {
   const auto devices = parsed("cuda:0,cuda:1");
   ASSERT_TRUE(devices);

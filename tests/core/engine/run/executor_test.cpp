@@ -3,6 +3,7 @@
 
 #include "core/engine/graph/program.h"
 #include "core/engine/plan/step_bytes.h"
+#include "core/engine/run/labels.h"
 #include "models/networks/lamp_unet.h"
 #include "models/networks/nnunet_plain.h"
 #include "tests/core/engine/engine_support.h"
@@ -116,6 +117,30 @@ TEST(Executor, LabelsAndScoresAreBitwiseEqualUnderEveryPlan) {
     threads.devices[0].device.threads = 2;
     EXPECT_EQ(differing(threads), 0);
   }
+}
+
+TEST(Executor, MakesLabelsOfItsScores) {
+  const Graph graph = nnunet({3, 5, 7});
+  const Shape shape{1, 1, {24, 12, 16}};
+  const Parameters parameters = *Parameters::initialised(graph, 4);
+  const std::vector<float> input = noiseFor(shape);
+  Plan plan = planFor(graph, shape, 3);
+  const std::vector<int> expected =
+      test::labelsOf(runPlan(graph, parameters, plan, input).scores, 4);
+  plan.outputBytesPerVoxel = 2;
+  Executor executor = *Executor::create(graph, parameters, test::adopted(plan, graph));
+  LabelCollector labels(LabelGrid::own(shape.size));
+  ASSERT_TRUE(executor.run(inputFrom(input, shape), &labels));
+  EXPECT_EQ(labels.rowsKept(), 0U);
+  const std::vector<std::uint16_t> found = labels.take();
+  EXPECT_TRUE(std::equal(found.begin(), found.end(), expected.begin(), expected.end()));
+
+  plan.dtype = DType::Float64;
+  Executor proof = *Executor::create(graph, parameters, test::adopted(plan, graph));
+  LabelCollector none(LabelGrid::own(shape.size));
+  const auto refused = proof.run(inputFrom(input, shape), &none);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::Usage);
 }
 
 TEST(Executor, RollingAndSpillingChangeNoBit) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/infer/label_collector.h"
+#include "core/infer/label_grid.h"
 
 #include "core/volume/phantom.h"
 #include "tests/core/infer/fake_models.h"
@@ -24,7 +24,7 @@ std::vector<float> someScores(const NetworkGrid& grid) {
   return scores;
 }
 
-void feed(LabelCollector& collector,
+void feed(engine::LabelCollector& collector,
           const NetworkGrid& grid,
           const std::vector<float>& scores,
           std::vector<engine::RowRange> slabs) {
@@ -37,7 +37,7 @@ void feed(LabelCollector& collector,
     slab.classes = kClasses;
     slab.scores = std::span(scores).subspan(static_cast<std::size_t>(rows.begin * row),
                                             static_cast<std::size_t>(rows.count() * row));
-    ASSERT_TRUE(collector.consume(slab));
+    ASSERT_TRUE(collector.add(slab));
   }
 }
 
@@ -89,7 +89,7 @@ ModelCard card(const Vec3& spacing) {
 std::vector<LabelValue> collected(const NetworkGrid& grid,
                                   const std::vector<float>& scores,
                                   std::vector<engine::RowRange> slabs) {
-  LabelCollector collector(grid);
+  engine::LabelCollector collector(labelGrid(grid));
   feed(collector, grid, scores, std::move(slabs));
   EXPECT_EQ(collector.rowsKept(), 0U);
   return collector.take();
@@ -123,24 +123,24 @@ Geometry turned(Geometry geometry) {
   return geometry;  // not quite orthogonal: sheared
 }
 
-TEST(LabelCollector, TakesTheHighestScoreWhereGridsDifferByOrderAlone) {
+TEST(LabelGrid, TakesTheHighestScoreWhereGridsDifferByOrderAlone) {
   compare(phantom::grid({6, 7, 9}, {1.0, 2.0, 3.0}, "PIR"), {2.0, 1.0, 3.0});
   compare(phantom::grid({5, 9, 6}, {1.0, 1.0, 1.0}, "LPS"), {1.0, 1.0, 1.0});
 }
 
-TEST(LabelCollector, InterpolatesScoresOnAFinerSource) {
+TEST(LabelGrid, InterpolatesScoresOnAFinerSource) {
   compare(phantom::grid({11, 9, 13}, {0.7, 0.8, 0.6}, "LPS"), {1.5, 1.2, 1.3});
 }
 
-TEST(LabelCollector, InterpolatesScoresOnACoarserSource) {
+TEST(LabelGrid, InterpolatesScoresOnACoarserSource) {
   compare(phantom::grid({5, 6, 4}, {2.0, 1.5, 3.1}, "RAI"), {1.0, 1.0, 1.0});
 }
 
-TEST(LabelCollector, FollowsAnObliqueShearedSource) {
+TEST(LabelGrid, FollowsAnObliqueShearedSource) {
   compare(turned(phantom::grid({8, 7, 6}, {0.8, 0.9, 2.5}, "LPS")), {1.0, 1.0, 1.0});
 }
 
-TEST(LabelCollector, LabelsUnevenSlicesWhereTheyLie) {
+TEST(LabelGrid, LabelsUnevenSlicesWhereTheyLie) {
   for (const char* codes : {"SAR", "RAS", "ASL"}) {
     Geometry source = turned(phantom::grid({6, 7, 5}, {1.0, 1.1, 2.0}, "LPS"));
     const std::array<double, 5> heights{0.0, 1.2, 4.4, 5.9, 8.1};
@@ -160,7 +160,7 @@ TEST(LabelCollector, LabelsUnevenSlicesWhereTheyLie) {
   }
 }
 
-TEST(LabelCollector, PrefersTheLowerClassOfEqualScores) {
+TEST(LabelGrid, PrefersTheLowerClassOfEqualScores) {
   const Geometry source = phantom::grid({2, 2, 2}, {1, 1, 1}, "LPS");
   const NetworkGrid grid =
       networkGrid(source, source.box(), card({1, 1, 1}), engine::Extent{1, 1, 1}).value();
@@ -168,12 +168,12 @@ TEST(LabelCollector, PrefersTheLowerClassOfEqualScores) {
   EXPECT_THAT(collected(grid, scores, {{0, 2}}), ::testing::Each(0));
 }
 
-TEST(LabelCollector, KeepsOnlyRowsAtBordersThatWait) {
+TEST(LabelGrid, KeepsOnlyRowsAtBordersThatWait) {
   const Geometry source = phantom::grid({12, 12, 12}, {0.5, 0.5, 0.5}, "SAR");
   const NetworkGrid grid =
       networkGrid(source, source.box(), card({0.7, 0.7, 0.7}), engine::Extent{1, 1, 1}).value();
   const std::vector<float> scores = someScores(grid);
-  LabelCollector collector(grid);
+  engine::LabelCollector collector(labelGrid(grid));
   for (std::int64_t row = 0; row < grid.padded.d; ++row) {
     feed(collector, grid, scores, {{row, row + 1}});
     EXPECT_LE(collector.rowsKept(), 1U);
