@@ -2,7 +2,6 @@
 #include "app/cli/segment_job.h"
 
 #include <chrono>
-#include <sstream>
 
 namespace argand::app {
 
@@ -74,18 +73,6 @@ Result<std::vector<fs::path>> write(const SegmentJob& job,
   return written;
 }
 
-// A plan's text without where each step's rows lie: what a person reads.
-std::string headOf(const std::string& plan) {
-  std::istringstream lines(plan);
-  std::string head;
-  for (std::string line; std::getline(lines, line);) {
-    if (!line.starts_with("step ")) {
-      head += line + "\n";
-    }
-  }
-  return head;
-}
-
 }  // namespace
 
 Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
@@ -134,9 +121,9 @@ Outcome report(const SegmentDone& done) {
   const infer::SegmentSeconds& seconds = result.seconds;
   Outcome outcome;
   Json& json = outcome.json;
-  json = {{"model", result.card.id}, {"mode", result.plan.mode}, {"plan", result.plan.text}};
+  json = {{"model", result.card.id}, {"mode", result.plan.mode}, {"plan", result.plan.plans}};
   json["devices"] = Json::array();
-  outcome.text = headOf(result.plan.text);
+  outcome.text = result.plan.text;
   for (const infer::DeviceUse& device : result.devices) {
     addDeviceUse(device, outcome);
   }

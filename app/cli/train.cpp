@@ -71,8 +71,10 @@ Result<Outcome> run(TrainCommand command, const Context& context) {
     outcome.json["findings"].push_back({{"case", finding.caseId}, {"text", finding.text}});
     outcome.text += fmt::format("{}\n", finding.text);
   }
-  outcome.text +=
-      fmt::format("Best: {}\nModel: {}\n", epochText(result.best), result.model.string());
+  if (!result.model.empty()) {
+    outcome.text +=
+        fmt::format("Best: {}\nModel: {}\n", epochText(result.best), result.model.string());
+  }
   return outcome;
 }
 

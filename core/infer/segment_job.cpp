@@ -88,7 +88,7 @@ Result<void> checkExtent(const SegmentRequest& request,
   }
   return refuseUnlessForced(request.force,
                             std::move(sentence),
-                            "Give the part to look at (--region i0:i1,j0:j1,k0:k1), or force it.",
+                            "Give the part to look at as a region, or force it.",
                             overrides);
 }
 
@@ -235,9 +235,15 @@ void summarize(const SegmentRequest& request, SegmentJob& job) {
   for (const RegionJob& region : job.regions) {
     summary.networkSizes.push_back(region.grid.size);
     if (!region.region.name.empty()) {
-      summary.text += fmt::format("Region {}\n", region.region.name);
+      summary.text += fmt::format("{}: ", region.region.name);
+      summary.plans += fmt::format("Region {}\n", region.region.name);
     }
-    summary.text += std::visit([](const auto& plan) { return engine::toText(plan); }, region.plan);
+    std::visit(
+        [&](const auto& plan) {
+          summary.text += engine::describe(plan) + "\n";
+          summary.plans += engine::toText(plan);
+        },
+        region.plan);
     const std::vector<DeviceUse> uses = usesOf(region.plan);
     for (const DeviceUse& use : uses) {
       DeviceUse& known = useOf(summary.devices, use.name, use.budgetBytes);

@@ -69,7 +69,8 @@ struct SegmentSeconds {
 // What would be done, before it is: shown to the person and checked.
 struct SegmentPlan {
   std::string mode;                      // "whole" or "window"
-  std::string text;                      // the plan of each region, for people
+  std::string text;                      // the plan of each region, for the person
+  std::string plans;                     // the same as what `SegmentRequest::plan` takes
   std::vector<DeviceUse> devices;        // peakBytes and busySeconds not yet known
   std::vector<std::string> lastResorts;  // why another device than those asked for is used
   std::vector<std::string> overrides;    // what `force` overrode, one sentence each

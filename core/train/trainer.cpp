@@ -59,8 +59,8 @@ class Training {
     }
     return TrainResult{m_state.epochs,
                        m_state.best,
-                       checkpointPath(m_options.out),
-                       modelFolder(),
+                       writes() ? checkpointPath(m_options.out) : fs::path(),
+                       writes() ? modelFolder() : fs::path(),
                        std::move(m_dataset),
                        m_state.split};
   }

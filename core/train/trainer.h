@@ -70,6 +70,7 @@ using EpochFn = std::function<void(const EpochReport&)>;
 struct TrainResult {
   std::vector<EpochReport> epochs;  // all, those before a resume included
   EpochReport best;
+  // Both are empty in a process that leaves writing to the first one.
   std::filesystem::path checkpoint;
   std::filesystem::path model;  // folder with card.json and weights.safetensors of the best epoch
   DatasetReport dataset;

@@ -88,8 +88,8 @@ struct Plan {
 
 [[nodiscard]] std::string toText(const Plan& plan);
 
-// For the person at the screen: the size, how long, and why this plan. "128 x 128 x 128
-// voxels in fp32, about 0.6 s. Slabs over 2 devices."
+// For the person at the screen: the size, how long, and why this plan. "128x128x128
+// voxels in fp32, about 0.61 s. Slabs over 2 devices."
 [[nodiscard]] std::string describe(const Plan& plan);
 
 // "0.61", "4.2", "38".

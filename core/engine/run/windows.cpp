@@ -4,6 +4,8 @@
 #include "core/base/assert.h"
 #include "core/engine/run/worker_group.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -356,11 +358,14 @@ std::string describe(const WindowPlan& plan) {
       shares.push_back(fmt::format("{} on {}", windows, plan.devices[n].name));
     }
   }
-  return fmt::format("{} windows of {} voxels, about {} s. {}.",
+  return fmt::format("{} window{} of {} voxels, about {} s. {}.{}{}",
                      plan.starts.size(),
+                     plan.starts.size() == 1 ? "" : "s",
                      toString(plan.window.size),
                      shortSeconds(plan.makespanSeconds),
-                     fmt::join(shares, ", "));
+                     fmt::join(shares, ", "),
+                     plan.reason.empty() ? "" : " ",
+                     plan.reason);
 }
 
 struct WindowExecutor::State {

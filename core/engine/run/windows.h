@@ -67,8 +67,8 @@ struct WindowPlan {
 // The windows and the plan of each device.
 [[nodiscard]] std::string toText(const WindowPlan& plan);
 
-// For the person at the screen: "27 windows of 64 x 64 x 64 voxels, about 3 s. 14 on cpu:0, 13
-// on cpu:1."
+// For the person at the screen: "27 windows of 64x64x64 voxels, about 3.0 s. 14 on cpu:0, 13 on
+// cpu:1."
 [[nodiscard]] std::string describe(const WindowPlan& plan);
 
 // Runs a window plan: each device runs whole windows, at the same time.

@@ -99,7 +99,7 @@ TEST_F(Segmenter, RunsAPlanThatWasWrittenDown) {
   split.plan = "slabs";
   const auto planned = planSegmentation(split, m_models);
   ASSERT_TRUE(planned) << planned.error().message;
-  split.plan = planned->text;
+  split.plan = planned->plans;
   const auto result = segment(split, m_models);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(labelsOf(result->segmentation),
@@ -116,7 +116,8 @@ TEST_F(Segmenter, RunsInWindowsWhereTheCardOrThePersonSaysSo) {
   const auto windows = segment(request(volume, "cpu"), patches);
   ASSERT_TRUE(windows) << windows.error().message;
   EXPECT_EQ(windows->plan.mode, "window");
-  EXPECT_THAT(windows->plan.text, HasSubstr("of 16x16x24 overlap 0.5"));
+  EXPECT_THAT(windows->plan.plans, HasSubstr("of 16x16x24 overlap 0.5"));
+  EXPECT_THAT(windows->plan.text, HasSubstr("windows of 16x16x24 voxels, about "));
   const std::vector<LabelValue> labels = labelsOf(windows->segmentation);
 
   const auto two = segment(request(volume, "cpu:0,cpu:1"), patches);
@@ -148,7 +149,7 @@ TEST_F(Segmenter, TakesWindowsAsLargeAsTheTrainedFieldWhereTheCardHasNone) {
   const auto planned = planSegmentation(windows, m_models);
   ASSERT_TRUE(planned) << planned.error().message;
   EXPECT_EQ(planned->mode, "window");
-  EXPECT_THAT(planned->text, HasSubstr("windows 2 of 200x200x200"));
+  EXPECT_THAT(planned->text, HasSubstr("2 windows of 200x200x200"));
 }
 
 TEST_F(Segmenter, RefusesAnotherModalityUnlessForced) {
@@ -168,7 +169,7 @@ TEST_F(Segmenter, RefusesAFieldBeyondTheTrainedOneWithoutARegion) {
   const Volume volume = study(phantom::grid({26, 16, 16}, {10, 10, 10}, "RAS"));
   EXPECT_THAT(
       refusal(request(volume)),
-      AllOf(HasSubstr("260 x 160 x 160"), HasSubstr("200 x 200 x 200"), HasSubstr("--region")));
+      AllOf(HasSubstr("260 x 160 x 160"), HasSubstr("200 x 200 x 200"), HasSubstr("as a region")));
   SegmentRequest part = request(volume);
   part.regions = {{"", Box{{0, 0, 0}, {16, 16, 16}}}};
   EXPECT_EQ(refusal(part), "accepted");
