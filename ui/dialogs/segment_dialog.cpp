@@ -11,7 +11,6 @@
 
 #include <QCheckBox>
 #include <QComboBox>
-#include <QFontDatabase>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QListWidget>
@@ -159,11 +158,6 @@ QWidget* SegmentDialog::buildPlan() {
   m_planText = new QPlainTextEdit(box);
   m_planText->setObjectName(QStringLiteral("planText"));
   m_planText->setReadOnly(true);
-  m_planText->setLineWrapMode(QPlainTextEdit::NoWrap);
-  QFont fixed = QFontDatabase::systemFont(QFontDatabase::FixedFont);
-  fixed.setPixelSize(12);
-  m_planText->setFont(fixed);
-  m_planText->setStyleSheet(QStringLiteral("font-family: monospace; font-size: 12px;"));
   m_force = new QCheckBox(tr("Run in spite of another modality or too large a field"), box);
   m_force->setObjectName(QStringLiteral("forceBox"));
   m_force->setToolTip(
@@ -172,7 +166,7 @@ QWidget* SegmentDialog::buildPlan() {
   layout->addWidget(m_info, 3);
   layout->addWidget(section(tr("Plan: peak memory of each device"), box));
   layout->addWidget(m_bars);
-  layout->addWidget(m_planText, 2);
+  layout->addWidget(m_planText, 1);
   layout->addWidget(m_force);
   connect(m_force, &QCheckBox::clicked, this, &SegmentDialog::planLater);
   return box;
