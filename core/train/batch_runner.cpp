@@ -62,7 +62,7 @@ Result<void> gatherMoments(ProcessGroup& group,
     if (moments.contains(id)) {
       const engine::BatchMoments own = engine::joined(moments.at(id));
       all[group.rank()].copy_(
-          at::cat({at::full({1}, own.voxels, at::kDouble), own.mean, own.variance}));
+          at::cat({at::full({1}, own.voxels, at::kDouble), own.mean.cpu(), own.variance.cpu()}));
     }
     ARGAND_TRY(group.sum(all));
     moments[id].clear();
@@ -87,12 +87,13 @@ Result<BatchRunner> BatchRunner::create(const engine::Graph& graph,
   BatchRunner runner(
       graph, parameters, options, card.mirrorSafe ? leftRightAxis(card) : std::nullopt, group);
   int workers = 1;
-  if (options.devices.size() == 1) {
+  if (options.devices.size() == 1 && options.devices.front().kind == engine::DeviceKind::Cpu) {
     workers = std::min(runner.ownCases(), options.devices.front().threads);
   }
   for (;; --workers) {
     const auto planned = runner.plan(cases, workers);
     if (planned) {
+      ARGAND_TRY(engine::placeParameters(graph, parameters, runner.largestPlan()));
       runner.addWorkers(workers);
       return runner;
     }
@@ -147,7 +148,8 @@ void BatchRunner::addWorkers(int workers) {
     Worker worker{aliasOf(m_parameters), {}};
     for (std::size_t m = 0; m < plan.devices.size(); ++m) {
       const engine::DeviceSpec& device = plan.devices[m].device;
-      worker.ledgers.push_back(std::make_unique<engine::Ledger>(device.name, device.budgetBytes));
+      worker.ledgers.push_back(
+          std::make_unique<engine::Ledger>(device.name, device.budgetBytes, device.kind));
       worker.ledgers.back()->charge(kept[m]);
     }
     m_workers.push_back(std::move(worker));
@@ -297,7 +299,7 @@ Result<void> BatchRunner::join(Batch& batch, std::vector<CaseResult>& results, S
     }
     gradient = gradient.contiguous();
     sources.push_back(gradient);
-    flat.push_back(gradient.flatten());
+    flat.push_back(gradient.flatten().to(sources.front().device()));
   }
   at::Tensor all = at::cat(flat);
   ARGAND_TRY(m_group->sum(all));

@@ -2,10 +2,12 @@
 #include "core/train/loss.h"
 
 #include "core/base/assert.h"
+#include "core/engine/training/inner_graph.h"
 #include "core/engine/training/slab_ops.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -75,6 +77,31 @@ void forVoxels(const at::Tensor& x,
   });
 }
 
+// The sums of SlabSums by Torch's operations, for devices that are not the processor.
+at::Tensor sumsByTorch(const at::Tensor& scores, const at::Tensor& labels, bool focal) {
+  const at::Tensor counted =
+      scores.narrow(2, 0, labels.size(0)).narrow(3, 0, labels.size(1)).narrow(4, 0, labels.size(2));
+  const at::Tensor logs = at::log_softmax(counted, 1);
+  const at::Tensor own =
+      labels.view({1, 1, labels.size(0), labels.size(1), labels.size(2)})
+          .eq(at::arange(scores.size(1), labels.options()).view({1, scores.size(1), 1, 1, 1}));
+  const at::Tensor probabilities = logs.exp();
+  const at::Tensor ofOwn = probabilities * own;
+  at::Tensor region = logs * own;
+  if (focal) {
+    const at::Tensor miss = 1.0 - ofOwn.sum(1, true);
+    region = region * miss * miss;
+  }
+  const auto perClass = [](const at::Tensor& x) {
+    constexpr std::int64_t kAllButClasses[] = {0, 2, 3, 4};
+    return x.sum(kAllButClasses, false, at::kDouble);
+  };
+  return at::cat({perClass(ofOwn),
+                  perClass(probabilities),
+                  perClass(own),
+                  -region.sum(at::kDouble).view({1})});
+}
+
 // Per class probability on its own voxels, on all voxels, and voxels; then the
 // region's loss. Keeps the scores alone: backward computes the rest anew.
 struct SlabSums : torch::autograd::Function<SlabSums> {
@@ -85,6 +112,9 @@ struct SlabSums : torch::autograd::Function<SlabSums> {
     const at::Tensor x = scores.contiguous(kLast);
     context->save_for_backward({x, labels});
     context->saved_data["focal"] = focal;
+    if (!engine::onProcessor()) {
+      return sumsByTorch(x, labels, focal);
+    }
     const Counted counted{labels.size(0), labels.size(1), labels.size(2)};
     const std::int64_t classes = x.size(1);
     at::Tensor rows = at::zeros({counted.rows, 3 * classes + 1}, at::kDouble);
@@ -113,6 +143,14 @@ struct SlabSums : torch::autograd::Function<SlabSums> {
     const at::Tensor& x = saved[0];
     const at::Tensor& labels = saved[1];
     const bool focal = context->saved_data["focal"].toBool();
+    if (!engine::onProcessor()) {
+      const c10::AutoGradMode records(true);
+      engine::autograd::Start start;
+      std::vector<torch::autograd::Edge> ends{engine::autograd::endOf(
+          sumsByTorch(start.cut(x.detach().set_requires_grad(true)), labels, focal))};
+      engine::autograd::runBackward(ends, gradients);
+      return {start.take(), Variable(), Variable()};
+    }
     const Counted counted{labels.size(0), labels.size(1), labels.size(2)};
     const std::int64_t classes = x.size(1);
     at::Tensor toScores = at::empty_like(x);
@@ -182,13 +220,14 @@ at::Tensor segmentationLoss(const engine::SlabScores& scores,
       slabs,
       {},
       [&](std::size_t n, const engine::Tensors& slab, const engine::Tensors&) -> at::Tensor {
-        return SlabSums::apply(slab[0],
-                               labelRows(labels, size, rows[n].begin, rows[n].end),
-                               kind == RegionLoss::Focal);
+        return SlabSums::apply(
+            slab[0],
+            labelRows(labels, size, rows[n].begin, rows[n].end).to(slab[0].device()),
+            kind == RegionLoss::Focal);
       });
   at::Tensor total = sums[0];
   for (std::size_t n = 1; n < sums.size(); ++n) {
-    total = total + sums[n];
+    total = total + sums[n].to(total.device());
   }
   const at::Tensor both = total.narrow(0, 0, classes);
   const at::Tensor predicted = total.narrow(0, classes, classes);

@@ -105,7 +105,7 @@ Result<void> AdamW::restore(const engine::TensorFile& file, std::int64_t steps) 
 }
 
 engine::StoredTensor storedTensor(const std::string& name, const at::Tensor& tensor) {
-  const at::Tensor values = tensor.detach().to(at::kFloat).contiguous();
+  const at::Tensor values = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
   engine::StoredTensor stored{name, "F32", values.sizes().vec(), {}};
   stored.data.resize(static_cast<std::size_t>(values.nbytes()));
   if (!stored.data.empty()) {

@@ -5,11 +5,13 @@
 
 #include "core/base/assert.h"
 #include "core/base/log.h"
+#include "core/engine/run/backend.h"
 
 #include <ATen/ATen.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -119,10 +121,64 @@ Result<std::optional<Rank>> rankFromEnvironment(const Environment& environment) 
   return std::optional<Rank>();
 }
 
+namespace {
+
+class GlooGroup final : public engine::GroupSum {
+ public:
+  GlooGroup(const c10::intrusive_ptr<c10d::Store>& store,
+            const Rank& rank,
+            std::chrono::seconds timeout) {
+    auto options = c10d::ProcessGroupGloo::Options::create();
+    options->timeout = timeout;
+    // What stays on this machine opens no port to others.
+    options->devices.push_back(
+        isLoopback(rank.masterAddress)
+            ? c10d::ProcessGroupGloo::createDeviceForHostname(rank.masterAddress)
+            : c10d::ProcessGroupGloo::createDefaultDevice());
+    m_gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(
+        store, rank.rank, rank.size, std::move(options));
+  }
+
+  void sum(at::Tensor& values) override {
+    std::vector<at::Tensor> tensors{values};
+    m_gloo->allreduce(tensors)->wait();
+  }
+
+ private:
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> m_gloo;
+};
+
+}  // namespace
+
+Result<std::vector<engine::DeviceSpec>> devicesOfProcess(
+    const std::vector<engine::DeviceSpec>& named,
+    const Rank& rank,
+    const engine::CudaPlugin& plugin) {
+  if (named.front().kind != engine::DeviceKind::Cuda) {
+    return named;
+  }
+  const auto local = static_cast<std::size_t>(rank.local);
+  if (named.size() > 1) {
+    if (local >= named.size()) {
+      return fail(ErrorCode::NoPlan,
+                  fmt::format("{} CUDA devices are named, and process {} of this machine has none. "
+                              "Name one for each process, or start fewer.",
+                              named.size(),
+                              rank.local));
+    }
+    return std::vector{named[local]};
+  }
+  ARGAND_ASSIGN(
+      auto own,
+      engine::parseDevices(fmt::format("cuda:{}", rank.local), {}, named.front().threads, plugin));
+  own.front().budgetBytes = std::min(own.front().budgetBytes, named.front().budgetBytes);
+  return own;
+}
+
 struct ProcessGroup::Impl {
   Rank rank;
-  c10::intrusive_ptr<c10d::TCPStore> store;
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo;
+  c10::intrusive_ptr<c10d::Store> store;
+  std::unique_ptr<engine::GroupSum> group;
 
   // Torch's message says which connection was lost; the person wants to know what it means.
   template <typename Body>
@@ -146,36 +202,45 @@ ProcessGroup::~ProcessGroup() = default;
 ProcessGroup::ProcessGroup(ProcessGroup&&) noexcept = default;
 ProcessGroup& ProcessGroup::operator=(ProcessGroup&&) noexcept = default;
 
-Result<ProcessGroup> ProcessGroup::join(const Rank& rank, int timeoutSeconds) {
+Result<ProcessGroup> ProcessGroup::join(const Rank& rank,
+                                        const engine::DeviceSpec& device,
+                                        int timeoutSeconds) {
   auto impl = std::make_unique<Impl>();
   impl->rank = rank;
   const std::chrono::seconds timeout(timeoutSeconds);
-  const Result<void> joined = guarded(ErrorCode::Internal, "joining the others", [&] {
-    c10d::TCPStoreOptions options;
-    options.port = static_cast<std::uint16_t>(rank.masterPort);
-    options.isServer = rank.rank == 0;
-    options.numWorkers = static_cast<std::size_t>(rank.size);
-    options.timeout = timeout;
-    impl->store = c10::make_intrusive<c10d::TCPStore>(rank.masterAddress, options);
-    auto gloo = c10d::ProcessGroupGloo::Options::create();
-    gloo->timeout = timeout;
-    // What stays on this machine opens no port to others.
-    gloo->devices.push_back(
-        isLoopback(rank.masterAddress)
-            ? c10d::ProcessGroupGloo::createDeviceForHostname(rank.masterAddress)
-            : c10d::ProcessGroupGloo::createDefaultDevice());
-    impl->gloo = c10::make_intrusive<c10d::ProcessGroupGloo>(
-        impl->store, rank.rank, rank.size, std::move(gloo));
-  });
+  const bool nccl = device.kind == engine::DeviceKind::Cuda;
+  std::optional<engine::CudaFactory> factory;
+  if (nccl) {
+    ARGAND_ASSIGN(factory, engine::cudaFactory());
+  }
+  const Result<void> joined =
+      guarded(ErrorCode::Internal, "joining the others", [&]() -> Result<void> {
+        c10d::TCPStoreOptions options;
+        options.port = static_cast<std::uint16_t>(rank.masterPort);
+        options.isServer = rank.rank == 0;
+        options.numWorkers = static_cast<std::size_t>(rank.size);
+        options.timeout = timeout;
+        impl->store = c10::make_intrusive<c10d::TCPStore>(rank.masterAddress, options);
+        if (nccl) {
+          ARGAND_ASSIGN(
+              impl->group,
+              factory->group({impl->store, rank.rank, rank.size, device, timeoutSeconds}));
+        } else {
+          impl->group = std::make_unique<GlooGroup>(impl->store, rank, timeout);
+        }
+        return {};
+      });
   if (!joined) {
     log::warning("{}", joined.error().message);
-    return fail(ErrorCode::InputRefused,
-                fmt::format("Process {} of {} could not join the others at {}:{} within {} s.",
-                            rank.rank,
-                            rank.size,
-                            rank.masterAddress,
-                            rank.masterPort,
-                            timeoutSeconds));
+    return fail(
+        ErrorCode::InputRefused,
+        fmt::format("Process {} of {} could not join the others at {}:{} over {} within {} s.",
+                    rank.rank,
+                    rank.size,
+                    rank.masterAddress,
+                    rank.masterPort,
+                    nccl ? "NCCL" : "Gloo",
+                    timeoutSeconds));
   }
   return ProcessGroup(std::move(impl));
 }
@@ -190,10 +255,7 @@ int ProcessGroup::size() const {
 
 Result<void> ProcessGroup::sum(at::Tensor& values) {
   ARGAND_ASSERT(values.is_contiguous());
-  return m_impl->together([&] {
-    std::vector<at::Tensor> tensors{values};
-    m_impl->gloo->allreduce(tensors)->wait();
-  });
+  return m_impl->together([&] { m_impl->group->sum(values); });
 }
 
 Result<void> ProcessGroup::agree(const Result<void>& own) {

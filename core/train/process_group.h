@@ -2,18 +2,21 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/engine/plan/devices.h"
 
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace at {
 class Tensor;
 }
 
 // Training over several processes, on one machine or more: each takes its share
-// of every batch. LibTorch's own c10d over Gloo; the launcher is the person's.
+// of every batch. LibTorch's own c10d, over NCCL where they train on CUDA devices and over
+// Gloo elsewhere; the launcher is the person's.
 namespace argand::train {
 
 struct Rank {
@@ -37,12 +40,24 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 // Fails with Usage where a part is missing or no number.
 [[nodiscard]] Result<std::optional<Rank>> rankFromEnvironment(const Environment& environment);
 
+// What one of several processes trains on. CUDA devices are shared out by its rank on
+// the machine: one that is named stands for cuda:LOCAL_RANK, of several each process
+// takes the one at its place. Others are for every process. Fails with NoPlan where there
+// are too few.
+[[nodiscard]] Result<std::vector<engine::DeviceSpec>> devicesOfProcess(
+    const std::vector<engine::DeviceSpec>& named,
+    const Rank& rank,
+    const engine::CudaPlugin& plugin = {});
+
 // All processes of a training. Every call is made by all of them, in the same
 // order; each fails with a sentence where another one has ended or failed.
 class ProcessGroup {
  public:
-  // Waits for all the others, at most `timeoutSeconds`; the same for each call.
-  [[nodiscard]] static Result<ProcessGroup> join(const Rank& rank, int timeoutSeconds = 1800);
+  // Waits for all the others, at most `timeoutSeconds`; the same for each call. `device`
+  // is the one that this process trains on, or its first.
+  [[nodiscard]] static Result<ProcessGroup> join(const Rank& rank,
+                                                 const engine::DeviceSpec& device,
+                                                 int timeoutSeconds = 1800);
 
   ~ProcessGroup();
   ProcessGroup(ProcessGroup&&) noexcept;

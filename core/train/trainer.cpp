@@ -95,7 +95,7 @@ class Training {
   Result<void> writeEpoch(const EpochReport& report, bool best, const AdamW& optimizer);
   [[nodiscard]] Json recipe() const;
 
-  const TrainOptions& m_options;
+  TrainOptions m_options;  // with the devices of this process
   const infer::ModelSource& m_models;
   const EpochFn& m_onEpoch;
   const std::stop_token& m_stop;
@@ -126,7 +126,8 @@ Result<void> Training::joinOthers() {
                             rank->size));
   }
   log::info("Training as process {} of {}.", rank->rank, rank->size);
-  ARGAND_ASSIGN(ProcessGroup group, ProcessGroup::join(*rank));
+  ARGAND_ASSIGN(m_options.devices, devicesOfProcess(m_options.devices, *rank));
+  ARGAND_ASSIGN(ProcessGroup group, ProcessGroup::join(*rank, m_options.devices.front()));
   m_group = std::make_unique<ProcessGroup>(std::move(group));
   return {};
 }

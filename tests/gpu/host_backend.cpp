@@ -4,6 +4,7 @@
 #include "core/engine/cuda/run/device_runner.h"
 #include "core/engine/cuda/run/device_transports.h"
 #include "core/engine/plan/task_bytes.h"
+#include "tests/core/engine/training/fake_cuda.h"
 #include "tests/gpu/runner_check.h"
 
 #include <ATen/ATen.h>
@@ -146,7 +147,10 @@ Result<std::unique_ptr<Transport>> makeHostTransport(const Plan& plan, Exchange 
 }  // namespace
 
 CudaFactory hostFactory() {
-  return {&makeHostBackend, &makeHostTransport};
+  CudaFactory factory = test::fakeCuda<c10::DeviceType::CPU>();
+  factory.backend = &makeHostBackend;
+  factory.transport = &makeHostTransport;
+  return factory;
 }
 
 }  // namespace argand::gpu_check

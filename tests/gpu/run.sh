@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 cmake --preset engine
 cmake --build --preset engine --parallel "$(nproc)"
 status=0
-for program in gpu_kernels gpu_runner; do
+for program in gpu_kernels gpu_runner gpu_training; do
   echo "== $program"
   here=0
   "build/engine/tests/gpu/argand_$program" || here=$?

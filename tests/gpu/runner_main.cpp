@@ -225,7 +225,9 @@ void checkTransports(Figures& figures,
   double differing = 0.0;
   double bytes = 0.0;
   for (const auto transport : {&transportBy<Exchange::PeerCopy>, &transportBy<Exchange::Nccl>}) {
-    setCudaFactory({parts.backend, transport});
+    CudaFactory factory = parts;
+    factory.transport = transport;
+    setCudaFactory(factory);
     const Run found = run(graph, parameters, onGpus(slabs, graph, gpus), voxels);
     first = first.empty() ? found.scores : first;
     differing += differingShare(found.scores, first);

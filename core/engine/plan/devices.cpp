@@ -223,7 +223,7 @@ Result<void> setBudgets(std::vector<DeviceSpec>& devices, std::string_view budge
 
 }  // namespace
 
-Result<void> checkKinds(const std::vector<DeviceSpec>& devices, bool training) {
+Result<void> checkKinds(const std::vector<DeviceSpec>& devices) {
   const auto has = [&](DeviceKind kind) {
     return std::any_of(
         devices.begin(), devices.end(), [&](const DeviceSpec& d) { return d.kind == kind; });
@@ -237,10 +237,6 @@ Result<void> checkKinds(const std::vector<DeviceSpec>& devices, bool training) {
         ErrorCode::Usage,
         "The processor and CUDA devices cannot share a plan: the processor cannot read what "
         "lies on a GPU, and the two round differently. Name devices of one kind.");
-  }
-  if (training && has(DeviceKind::Cuda)) {
-    return fail(ErrorCode::NoPlan,
-                "This version trains on the processor only, not on CUDA devices. Use cpu.");
   }
   return {};
 }
@@ -283,7 +279,7 @@ Result<std::vector<DeviceSpec>> parseDevices(std::string_view names,
   if (devices.empty()) {
     return fail(ErrorCode::Usage, "No device is named; use cpu, or cpu:0,cpu:1 for virtual ones.");
   }
-  ARGAND_TRY(checkKinds(devices, false));
+  ARGAND_TRY(checkKinds(devices));
   const bool simulated = devices.front().kind == DeviceKind::Simulated;
   for (DeviceSpec& device : devices) {
     device.budgetBytes /= sharersOf(device, devices);

@@ -57,8 +57,8 @@ struct DeviceChoice {
                                                  const CudaPlugin& plugin = {});
 
 // Whether one plan may use all of these: what one of them computes the others must be
-// able to read; the processor alone trains. Fails with Usage, or NoPlan.
-[[nodiscard]] Result<void> checkKinds(const std::vector<DeviceSpec>& devices, bool training);
+// able to read. Fails with Usage.
+[[nodiscard]] Result<void> checkKinds(const std::vector<DeviceSpec>& devices);
 
 // Of `devices` those on the same GPU as `device`, itself included: they share its
 // memory and its speed. 1 for what is no CUDA device.

@@ -320,7 +320,7 @@ Result<void> validate(const Plan& plan, const Graph& graph) {
   for (const DevicePlan& device : plan.devices) {
     devices.push_back(device.device);
   }
-  ARGAND_TRY(checkKinds(devices, plan.training));
+  ARGAND_TRY(checkKinds(devices));
   if (plan.steps.size() != program.steps.size()) {
     return refuse(fmt::format("The plan has {} steps, this network {}; it belongs to another one.",
                               plan.steps.size(),

@@ -312,7 +312,7 @@ Result<void> check(const Graph& graph, const PlanRequest& request) {
   if (request.devices.empty()) {
     return fail(ErrorCode::Usage, "No device is named.");
   }
-  ARGAND_TRY(checkKinds(request.devices, request.training));
+  ARGAND_TRY(checkKinds(request.devices));
   if (request.microBatches < 1 || request.microBatches > request.input.samples ||
       (request.microBatches > 1 && !request.training)) {
     return fail(ErrorCode::Usage,

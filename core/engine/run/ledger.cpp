@@ -230,8 +230,14 @@ void Ledger::charge(std::int64_t bytes) {
 }
 
 void Ledger::release(std::int64_t bytes) {
-  const std::lock_guard lock(m_core->mutex);
-  m_core->live -= bytes;
+  releaser()(bytes);
+}
+
+std::function<void(std::int64_t)> Ledger::releaser() const {
+  return [core = m_core](std::int64_t bytes) {
+    const std::lock_guard lock(core->mutex);
+    core->live -= bytes;
+  };
 }
 
 std::int64_t Ledger::liveBytes() const {

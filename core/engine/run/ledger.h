@@ -4,6 +4,7 @@
 #include "core/engine/plan/devices.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,9 @@ class Ledger {
 
   [[nodiscard]] std::int64_t liveBytes() const;
   [[nodiscard]] std::int64_t peakBytes() const;
+
+  // Gives bytes back, also once the ledger is gone.
+  [[nodiscard]] std::function<void(std::int64_t)> releaser() const;
 
   // The peak starts again at what lives now.
   void reset();

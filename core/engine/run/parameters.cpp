@@ -166,7 +166,7 @@ Result<Parameters> Parameters::load(const Graph& graph, const std::filesystem::p
 TensorFile Parameters::toFile() const {
   TensorFile file;
   for (const auto& [name, tensor] : m_tensors->byName) {
-    const at::Tensor values = tensor.detach().to(at::kFloat).contiguous();
+    const at::Tensor values = tensor.detach().to(at::kCPU, at::kFloat).contiguous();
     StoredTensor stored;
     stored.name = name;
     stored.dtype = "F32";

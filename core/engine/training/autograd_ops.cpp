@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/training/autograd_ops.h"
 
+#include "core/engine/training/placement.h"
+
 #include <ATen/ATen.h>
 #include <ATen/native/ConvUtils.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -170,7 +172,7 @@ at::Tensor convolution(const at::Tensor& input,
   const std::vector<std::int64_t> stride{op.stride.d, op.stride.h, op.stride.w};
   const std::vector<std::int64_t> dilation{op.dilation.d, op.dilation.h, op.dilation.w};
   const std::optional<at::Tensor> given = bias.defined() ? std::optional(bias) : std::nullopt;
-  if (input.scalar_type() == at::kFloat) {
+  if (input.scalar_type() == at::kFloat && onProcessor()) {
     return OneDnnConvolution::apply(input, weight, given, padding, stride, dilation, op.groups);
   }
   return at::conv3d(input, weight, given, stride, padding, dilation, op.groups);
@@ -182,7 +184,7 @@ at::Tensor transposedConvolution(const at::Tensor& input,
                                  const TransposedConvOp& op,
                                  std::int64_t outputPaddingD) {
   const std::optional<at::Tensor> given = bias.defined() ? std::optional(bias) : std::nullopt;
-  if (op.kernel == op.stride && op.padding == Extent{0, 0, 0} &&
+  if (onProcessor() && op.kernel == op.stride && op.padding == Extent{0, 0, 0} &&
       op.outputPadding == Extent{0, 0, 0} && outputPaddingD == 0) {
     return TiledTransposed::apply(input, weight, given);
   }

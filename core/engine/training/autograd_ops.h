@@ -12,8 +12,8 @@
 // channels-last in memory, with their gradients.
 namespace argand::engine::autograd {
 
-// A convolution with `paddingD` zeros before and after the rows. fp32 goes to
-// oneDNN forward and backward whatever the size: Torch leaves it for small inputs.
+// A convolution with `paddingD` zeros before and after the rows. On the processor fp32
+// goes to oneDNN forward and backward whatever the size: Torch leaves it for small inputs.
 [[nodiscard]] at::Tensor convolution(const at::Tensor& input,
                                      const at::Tensor& weight,
                                      const at::Tensor& bias,
@@ -21,8 +21,8 @@ namespace argand::engine::autograd {
                                      std::int64_t paddingD);
 
 // A transposed convolution without padding along depth, with `outputPaddingD` more
-// rows at the far end. Where kernels do not overlap it is one product per row of
-// depth, into channels-last memory.
+// rows at the far end. Where kernels do not overlap it is, on the processor, one product per
+// row of depth, into channels-last memory.
 [[nodiscard]] at::Tensor transposedConvolution(const at::Tensor& input,
                                                const at::Tensor& weight,
                                                const at::Tensor& bias,

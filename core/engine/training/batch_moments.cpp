@@ -12,12 +12,12 @@ BatchMoments joined(const std::vector<BatchMoments>& parts) {
   BatchMoments all{0.0, at::zeros_like(parts[0].mean), at::zeros_like(parts[0].variance)};
   for (const BatchMoments& part : parts) {
     all.voxels += part.voxels;
-    all.mean += part.mean * part.voxels;
+    all.mean += part.mean.to(all.mean.device()) * part.voxels;
   }
   all.mean /= all.voxels;
   for (const BatchMoments& part : parts) {
-    const at::Tensor difference = part.mean - all.mean;
-    all.variance += (part.variance + difference * difference) * part.voxels;
+    const at::Tensor difference = part.mean.to(all.mean.device()) - all.mean;
+    all.variance += (part.variance.to(all.mean.device()) + difference * difference) * part.voxels;
   }
   all.variance /= all.voxels;
   return all;
@@ -41,9 +41,8 @@ void moveRunningStatistics(const Graph& graph,
     const double unbiased = all.voxels > 1.0 ? all.voxels / (all.voxels - 1.0) : 1.0;
     at::Tensor mean = parameters.tensors().get(node.name + ".running_mean");
     at::Tensor variance = parameters.tensors().get(node.name + ".running_var");
-    mean.mul_(1.0 - momentum).add_(all.mean.to(mean.scalar_type()), momentum);
-    variance.mul_(1.0 - momentum)
-        .add_((all.variance * unbiased).to(variance.scalar_type()), momentum);
+    mean.mul_(1.0 - momentum).add_(all.mean.to(mean.options()), momentum);
+    variance.mul_(1.0 - momentum).add_((all.variance * unbiased).to(variance.options()), momentum);
   }
 }
 

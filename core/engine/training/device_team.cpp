@@ -15,13 +15,11 @@
 namespace argand::engine {
 
 DeviceTeam::DeviceTeam(const std::vector<Member>& members, std::stop_token stop)
-    : m_first(members.front().device), m_stop(std::move(stop)) {
-  for (std::size_t n = 1; n < members.size(); ++n) {
+    : m_members(members), m_stop(std::move(stop)) {
+  for (std::size_t n = 1; n < m_members.size(); ++n) {
     Worker& worker = *m_workers.emplace_back(std::make_unique<Worker>());
-    worker.device = members[n].device;
-    worker.thread = std::jthread([this, &worker, member = members[n]](const std::stop_token& ends) {
-      work(worker, member, ends);
-    });
+    worker.thread = std::jthread(
+        [this, &worker, n](const std::stop_token& ends) { work(worker, m_members[n], ends); });
   }
 }
 
@@ -37,10 +35,7 @@ DeviceTeam::~DeviceTeam() {
 
 void DeviceTeam::work(Worker& worker, const Member& member, const std::stop_token& ends) {
   useThreads(member.threads);
-  std::optional<LedgerScope> scope;
-  if (member.ledger != nullptr) {
-    scope.emplace(*member.ledger);
-  }
+  std::unique_ptr<DeviceScope> scope;
   std::unique_lock lock(m_mutex);
   for (;;) {
     worker.wakes.wait(lock, [&] { return worker.task || ends.stop_requested(); });
@@ -48,12 +43,29 @@ void DeviceTeam::work(Worker& worker, const Member& member, const std::stop_toke
       return;
     }
     lock.unlock();
-    attempt(worker.task);
+    attempt([&] {
+      if (!scope) {
+        scope = member.placement.enter(member.ledger);
+      }
+      worker.task();
+      scope->check();
+    });
     lock.lock();
     worker.task = nullptr;
     --m_busy;
     m_finished.notify_one();
   }
+}
+
+std::size_t DeviceTeam::memberOf(int device) const {
+  const auto member = std::find_if(
+      m_members.begin(), m_members.end(), [&](const Member& one) { return one.device == device; });
+  ARGAND_ASSERT(member != m_members.end());
+  return static_cast<std::size_t>(member - m_members.begin());
+}
+
+const c10::Device& DeviceTeam::where(int device) const {
+  return m_members[memberOf(device)].placement.where();
 }
 
 void DeviceTeam::attempt(const std::function<void()>& task) {
@@ -77,24 +89,26 @@ void DeviceTeam::each(const std::vector<int>& devices,
   {
     const std::lock_guard lock(m_mutex);
     for (std::size_t n = 0; n < devices.size(); ++n) {
-      if (devices[n] == m_first) {
+      const std::size_t member = memberOf(devices[n]);
+      if (member == 0) {
         own = n;
         continue;
       }
-      const auto worker = std::find_if(m_workers.begin(), m_workers.end(), [&](const auto& one) {
-        return one->device == devices[n];
-      });
-      ARGAND_ASSERT(worker != m_workers.end() && !(*worker)->task);
-      (*worker)->task = [&state, &body, n] {
+      Worker& worker = *m_workers[member - 1];
+      ARGAND_ASSERT(!worker.task);
+      worker.task = [&state, &body, n] {
         const at::ThreadLocalStateGuard guard(state);
         body(n);
       };
       ++m_busy;
-      (*worker)->wakes.notify_one();
+      worker.wakes.notify_one();
     }
   }
   if (own) {
-    attempt([&] { body(*own); });
+    attempt([&] {
+      const auto scope = m_members.front().placement.enter(nullptr);
+      body(*own);
+    });
   }
   std::unique_lock lock(m_mutex);
   m_finished.wait(lock, [&] { return m_busy == 0; });

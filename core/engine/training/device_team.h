@@ -2,6 +2,8 @@
 // Internal to what trains networks.
 #pragma once
 
+#include "core/engine/training/placement.h"
+
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
@@ -14,8 +16,6 @@
 
 namespace argand::engine {
 
-class Ledger;
-
 // The devices of one stage, each on a thread of its own with its number of
 // threads and its ledger. The first one's is the thread that uses the team; those
 // of the others wait here between operations until the team is gone.
@@ -24,13 +24,16 @@ class DeviceTeam {
   struct Member {
     int device = 0;  // its place in the plan
     int threads = 1;
-    const Ledger* ledger = nullptr;  // none: its memory is charged nowhere
+    Ledger* ledger = nullptr;  // none: its memory is charged nowhere
+    Placement placement{};
   };
 
   DeviceTeam(const std::vector<Member>& members, std::stop_token stop);
   ~DeviceTeam();
   DeviceTeam(const DeviceTeam&) = delete;
   DeviceTeam& operator=(const DeviceTeam&) = delete;
+
+  [[nodiscard]] const c10::Device& where(int device) const;
 
   // Calls body(n) on the thread of devices[n], all at once, in the caller's grad mode, and
   // waits for them. Throws what the first to fail has thrown, and an error of its own
@@ -39,16 +42,16 @@ class DeviceTeam {
 
  private:
   struct Worker {
-    int device = 0;
     std::function<void()> task;  // empty: nothing to do
     std::condition_variable wakes;
     std::jthread thread;
   };
 
+  [[nodiscard]] std::size_t memberOf(int device) const;
   void work(Worker& worker, const Member& member, const std::stop_token& ends);
   void attempt(const std::function<void()>& task);
 
-  const int m_first;
+  const std::vector<Member> m_members;
   const std::stop_token m_stop;
   std::mutex m_mutex;
   std::condition_variable m_finished;

@@ -323,7 +323,7 @@ std::shared_ptr<const PassCall> passCall(const Graph& graph,
   return call;
 }
 
-Slabs onFirstDevice(const Plan& plan, int stage, const at::Tensor& value) {
+Slabs onFirstDevice(const Plan& plan, int stage, const TeamPtr& team, const at::Tensor& value) {
   std::size_t first = plan.devices.size() - 1;
   for (const StepPlan& step : plan.steps) {
     for (std::size_t n = 0; n < first && (step.stage == stage || stage == kAllStages); ++n) {
@@ -336,7 +336,7 @@ Slabs onFirstDevice(const Plan& plan, int stage, const at::Tensor& value) {
     slabs.rows.push_back({n <= first ? 0 : depth, n < first ? 0 : depth});
   }
   slabs.values.resize(plan.devices.size());
-  slabs.values[first] = value;
+  slabs.values[first] = value.to(team->where(static_cast<int>(first)));
   return slabs;
 }
 
@@ -382,13 +382,16 @@ SlabScores scoresOf(const Slabs& slabs, const TeamPtr& team) {
 
 TeamPtr teamOf(const Plan& plan,
                const std::vector<int>& devices,
-               const std::vector<const Ledger*>& ledgers,
+               const std::vector<Placement>& placements,
+               const std::vector<Ledger*>& ledgers,
                const std::stop_token& stop) {
   std::vector<DeviceTeam::Member> members;
   for (const int device : devices) {
     const auto n = static_cast<std::size_t>(device);
-    members.push_back(
-        {device, plan.devices[n].device.threads, ledgers.empty() ? nullptr : ledgers[n]});
+    members.push_back({device,
+                       plan.devices[n].device.threads,
+                       ledgers.empty() ? nullptr : ledgers[n],
+                       placements[n]});
   }
   return std::make_shared<DeviceTeam>(members, stop);
 }
@@ -404,16 +407,17 @@ Result<SlabScores> forward(const Graph& graph,
       input.size(3) != size.h || input.size(4) != size.w) {
     return fail(ErrorCode::Internal, "The input is not of the size that the plan is for.");
   }
+  ARGAND_ASSIGN(const std::vector<Placement> placements, placementsOf(plan));
   return guardedPass(options.stop, [&] {
     MomentsByNode own;
     const bool moves = options.moments == nullptr && options.mode == Mode::Training;
-    Values values{{0, onFirstDevice(plan, kAllStages, input)}};
     std::vector<int> devices;
     for (int stage = 0; stage < stageCount(plan); ++stage) {
       const std::vector<int> ofStage = devicesOf(plan, stage);
       devices.insert(devices.end(), ofStage.begin(), ofStage.end());
     }
-    const TeamPtr team = teamOf(plan, devices, {}, options.stop);
+    const TeamPtr team = teamOf(plan, devices, placements, {}, options.stop);
+    Values values{{0, onFirstDevice(plan, kAllStages, team, input)}};
     values = runStage(passCall(graph, parameters, plan, options),
                       kAllStages,
                       team,

@@ -53,6 +53,7 @@ struct SlabScores {
 // micro-batch of the plan's size. The plan's first device works on the calling
 // thread, with its number of threads, the others on threads that stay until the graph is
 // gone; stages run one after another; in stages of their own: training_step.h.
+// On CUDA devices trainingStep does backward: loss.backward() would leave the team's threads.
 // Fails with Cancelled once a stop was asked for; backward throws then.
 [[nodiscard]] Result<SlabScores> forward(const Graph& graph,
                                          Parameters& parameters,

@@ -196,7 +196,7 @@ Slabs compute(const SlabCall& call, const GlobalPoolOp&) {
   at::Tensor sum;
   for (std::size_t n = 0; n < devices.size(); ++n) {
     const auto rows = static_cast<double>(own[n][0].size(2));
-    const at::Tensor part = moments[n].select(2, 0) * rows;
+    const at::Tensor part = (moments[n].select(2, 0) * rows).to(moments[0].device());
     sum = sum.defined() ? sum + part : part;
   }
   const at::Tensor mean = (sum / static_cast<double>(depthOf(from)))
@@ -204,7 +204,7 @@ Slabs compute(const SlabCall& call, const GlobalPoolOp&) {
                               .view({sum.size(0), sum.size(1), 1, 1, 1});
   Slabs to{call.rows, Tensors(call.rows.size())};
   for (const int n : devicesWith(call.rows)) {
-    to.values[static_cast<std::size_t>(n)] = mean;
+    to.values[static_cast<std::size_t>(n)] = mean.to(call.team->where(n));
   }
   return to;
 }

@@ -2,6 +2,7 @@
 #include "core/engine/training/inner_graph.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/AutogradState.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
@@ -39,6 +40,25 @@ Edge endOf(const at::Tensor& value) {
   return value.requires_grad() ? torch::autograd::impl::gradient_edge(value) : Edge();
 }
 
+namespace {
+
+class OneThread {
+ public:
+  OneThread() { state().set_multithreading_enabled(false); }
+
+  ~OneThread() { state().set_multithreading_enabled(m_before); }
+
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  static c10::AutogradState& state() { return c10::AutogradState::get_tls_state(); }
+
+  const bool m_before = state().get_multithreading_enabled();
+};
+
+}  // namespace
+
 void runBackward(edge_list& ends, std::vector<at::Tensor>& gradients) {
   edge_list edges = std::exchange(ends, {});
   variable_list roots = std::exchange(gradients, {});
@@ -49,6 +69,9 @@ void runBackward(edge_list& ends, std::vector<at::Tensor>& gradients) {
     }
   }
   if (!edges.empty()) {
+    // On this thread alone, whatever the device: Torch's own threads for GPUs are one for
+    // all virtual devices of a GPU, and would wait for each other.
+    const OneThread alone;
     torch::autograd::Engine::get_default_engine().execute(edges, roots, false, false, true, {});
   }
 }

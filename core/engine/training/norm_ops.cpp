@@ -26,6 +26,7 @@ using torch::autograd::Variable;
 using torch::autograd::variable_list;
 
 constexpr auto kLast = at::MemoryFormat::ChannelsLast3d;
+constexpr std::int64_t kVoxelAxes[] = {2, 3, 4};
 
 // One sample's voxels in channels-last memory, divided into pieces that do not
 // depend on the number of threads.
@@ -73,7 +74,17 @@ void forPieces(const Pieces& pieces, const Body& body) {
   });
 }
 
+// By sample and channel, so that it applies to every voxel of x.
+at::Tensor perVoxel(const at::Tensor& table, const at::Tensor& x) {
+  return table.to(x.options()).view({x.size(0), x.size(1), 1, 1, 1});
+}
+
 at::Tensor momentsOf(const at::Tensor& x) {
+  if (!onProcessor()) {
+    const auto [variance, mean] = at::var_mean(x, kVoxelAxes, false);
+    const auto voxels = static_cast<double>(x.size(2) * x.size(3) * x.size(4));
+    return at::stack({mean.to(at::kDouble), variance.to(at::kDouble) * voxels}, 2);
+  }
   const Pieces pieces(x);
   at::Tensor parts = at::empty({pieces.count(), pieces.channels, 2}, at::kDouble);
   at::Tensor joined = at::empty({pieces.samples, pieces.channels, 2}, at::kDouble);
@@ -104,6 +115,10 @@ at::Tensor scaledValue(const at::Tensor& x,
                        const at::Tensor& scale,
                        const at::Tensor& shift,
                        double slope) {
+  if (!onProcessor()) {
+    at::Tensor y = at::addcmul(perVoxel(shift, x), x, perVoxel(scale, x)).contiguous(kLast);
+    return slope == 1.0 ? y : at::leaky_relu_(y, slope);
+  }
   const Pieces pieces(x);
   at::Tensor y = at::empty_like(x);
   dispatch(x, [&](auto zero) {
@@ -135,6 +150,16 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> scaledGradient(const at::Tensor& 
                                                               const at::Tensor& scale,
                                                               const at::Tensor& shift,
                                                               double slope) {
+  if (!onProcessor()) {
+    at::Tensor behind = gradient;
+    if (slope != 1.0) {
+      const at::Tensor y = at::addcmul(perVoxel(shift, x), x, perVoxel(scale, x));
+      behind = at::where(y < 0.0, gradient * slope, gradient);
+    }
+    return {(behind * perVoxel(scale, x)).contiguous(kLast),
+            (behind * x).sum(kVoxelAxes, false, at::kDouble),
+            behind.sum(kVoxelAxes, false, at::kDouble)};
+  }
   const Pieces pieces(x);
   at::Tensor toInput = at::empty_like(x);
   at::Tensor sums = at::empty({pieces.count(), 2, pieces.channels}, at::kDouble);
@@ -179,6 +204,10 @@ void addScaled(const at::Tensor& x,
                const at::Tensor& scale,
                const at::Tensor& shift,
                at::Tensor& to) {
+  if (!onProcessor()) {
+    to.addcmul_(x, perVoxel(scale, x)).add_(perVoxel(shift, x));
+    return;
+  }
   const Pieces pieces(x);
   dispatch(x, [&](auto zero) {
     using T = decltype(zero);
@@ -310,20 +339,23 @@ struct NormWork : torch::CustomClassHolder {
   std::vector<Start> toMoments;
   std::vector<Start> toParameters;
 
+  // Where what concerns all slabs is computed.
+  [[nodiscard]] const c10::Device& home() const { return team->where(devices.front()); }
+
   // (samples, channels) each, in double.
   void join(const Tensors& slabs) {
     const c10::AutoGradMode mode(records);
     std::int64_t samples = slabs[0].size(0);
     Statistics all;
     if (parameters->runningMean.defined()) {
-      all = {parameters->runningMean.to(at::kDouble).unsqueeze(0),
-             parameters->runningVariance.to(at::kDouble).unsqueeze(0)};
+      all = {parameters->runningMean.to(home(), at::kDouble).unsqueeze(0),
+             parameters->runningVariance.to(home(), at::kDouble).unsqueeze(0)};
     } else {
       Tensors begun;
       std::vector<double> voxels;
       for (std::size_t n = 0; n < slabs.size(); ++n) {
         const at::Tensor own = moments[n].variable_data().set_requires_grad(records);
-        begun.push_back(toMoments.emplace_back().cut(own));
+        begun.push_back(toMoments.emplace_back().cut(own).to(home()));
         voxels.push_back(static_cast<double>(slabs[n][0][0].numel()));
       }
       all = statisticsOf(*op, begun, voxels);
@@ -336,7 +368,7 @@ struct NormWork : torch::CustomClassHolder {
       }
     }
     const auto begin = [&](const at::Tensor& parameter) {
-      return toParameters.emplace_back().cut(parameter).to(at::kDouble);
+      return toParameters.emplace_back().cut(parameter).to(home(), at::kDouble);
     };
     at::Tensor joinedScale = at::rsqrt(all.variance + epsilonOf(*op));
     if (parameters->weight.defined()) {
@@ -396,8 +428,8 @@ struct Normed : torch::autograd::Function<Normed> {
     });
     Tensors sums(2);
     for (std::size_t n = 0; n < count; ++n) {
-      addTo(sums[0], std::move(toScale[n]));
-      addTo(sums[1], std::move(toShift[n]));
+      addTo(sums[0], std::exchange(toScale[n], {}).to(what->home()));
+      addTo(sums[1], std::exchange(toShift[n], {}).to(what->home()));
     }
     runBackward(what->ends, sums);
     if (!what->toMoments.empty()) {

@@ -60,11 +60,16 @@ struct EachSlab : torch::autograd::Function<EachSlab> {
     variable_list made(what->devices.size());
     what->team->each(what->devices, [&](std::size_t n) {
       SlabGraph& graph = what->graphs[n];
+      const c10::Device& where = what->team->where(what->devices[n]);
+      // What is shared lies on one device; its gradient goes back there.
       const auto cut = [&](const Tensors& values, std::vector<Start>& starts) {
         Tensors begun;
         for (const at::Tensor& value : values) {
           begun.push_back(what->records && value.defined() ? starts.emplace_back().cut(value)
                                                            : value);
+          if (value.defined()) {
+            begun.back() = begun.back().to(where);
+          }
         }
         return begun;
       };
@@ -137,12 +142,13 @@ struct Exchange : torch::autograd::Function<Exchange> {
     variable_list pieces(what->readers.size());
     what->team->each(what->readers, [&](std::size_t n) {
       const RowRange& rows = what->wanted[n];
+      const c10::Device& where = what->team->where(what->readers[n]);
       std::vector<at::Tensor> parts;
       const auto zeros = [&](std::int64_t count) {
         std::vector<std::int64_t> sizes = slabs[0].sizes().vec();
         sizes[2] = count;
         if (count > 0) {
-          parts.push_back(at::empty(sizes, slabs[0].options(), kLast).zero_());
+          parts.push_back(at::empty(sizes, slabs[0].options().device(where), kLast).zero_());
         }
       };
       zeros(std::min<std::int64_t>(0, rows.end) - std::min<std::int64_t>(0, rows.begin));
@@ -153,7 +159,7 @@ struct Exchange : torch::autograd::Function<Exchange> {
           return;
         }
         if (const RowRange part = intersection(rows, own); part.count() > 0) {
-          parts.push_back(slabs[m].narrow(2, part.begin - own.begin, part.count()));
+          parts.push_back(slabs[m].narrow(2, part.begin - own.begin, part.count()).to(where));
         }
       }
       zeros(std::max(depth, rows.end) - std::max(depth, rows.begin));
@@ -182,8 +188,9 @@ struct Exchange : torch::autograd::Function<Exchange> {
       at::Tensor sum;
       for (const std::size_t n : parts) {
         const RowRange rows = intersection(what->wanted[n], own);
-        const at::Tensor part =
-            gradients[n].narrow(2, rows.begin - what->wanted[n].begin, rows.count());
+        const at::Tensor part = gradients[n]
+                                    .narrow(2, rows.begin - what->wanted[n].begin, rows.count())
+                                    .to(what->team->where(what->devices[m]));
         if (parts.size() == 1 && what->keepsSlab(m, n)) {
           sum = gradients[n];
         } else if (!sum.defined() && rows == own) {

@@ -36,14 +36,19 @@ struct PassCall {
                                                        const ForwardOptions& options);
 
 // Undivided, on the first device of a stage: how values come in from outside.
-[[nodiscard]] Slabs onFirstDevice(const Plan& plan, int stage, const at::Tensor& value);
+[[nodiscard]] Slabs onFirstDevice(const Plan& plan,
+                                  int stage,
+                                  const TeamPtr& team,
+                                  const at::Tensor& value);
 
 inline constexpr int kAllStages = -1;
 
-// The devices of one stage. `ledgers` is by device of the plan, or empty.
+// The devices of one stage. `placements` is by device of the plan, and so is `ledgers`
+// where it is not empty.
 [[nodiscard]] TeamPtr teamOf(const Plan& plan,
                              const std::vector<int>& devices,
-                             const std::vector<const Ledger*>& ledgers,
+                             const std::vector<Placement>& placements,
+                             const std::vector<Ledger*>& ledgers,
                              const std::stop_token& stop);
 
 // From the values that the stage reads of others (and the input, node 0) to

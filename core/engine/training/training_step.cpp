@@ -3,6 +3,7 @@
 
 #include "core/base/assert.h"
 #include "core/base/progress.h"
+#include "core/engine/run/parameters_torch.h"
 #include "core/engine/run/worker_group.h"
 #include "core/engine/training/inner_graph.h"
 #include "core/engine/training/slab_pass.h"
@@ -88,6 +89,7 @@ class StageWorker {
         m_microBatches(microBatches),
         m_loss(loss),
         m_stage(stage),
+        m_first(devicesOf(calls.front()->plan, stage).front()),
         m_team(std::move(team)),
         m_mailbox(mailbox),
         m_tapes(microBatches.size()),
@@ -111,15 +113,17 @@ class StageWorker {
     Values given;
     const Plan& plan = m_calls[n]->plan;
     for (const auto& [id, from] : m_reads) {
-      const std::optional<Tensors> slabs =
-          m_mailbox.take({Mailbox::Kind::Value, n, id, from, m_stage});
+      std::optional<Tensors> slabs = m_mailbox.take({Mailbox::Kind::Value, n, id, from, m_stage});
       if (!slabs) {
         return false;
       }
+      for (at::Tensor& slab : *slabs) {
+        slab = slab.to(m_team->where(m_first));
+      }
       given[id] = onFirstDevice(
-          plan, m_stage, tape.starts[id].cut(at::cat(*slabs, 2).set_requires_grad(true)));
+          plan, m_stage, m_team, tape.starts[id].cut(at::cat(*slabs, 2).set_requires_grad(true)));
     }
-    given[0] = onFirstDevice(plan, m_stage, m_microBatches[n].input);
+    given[0] = onFirstDevice(plan, m_stage, m_team, m_microBatches[n].input);
     Values made = runStage(m_calls[n], m_stage, m_team, std::move(given), &moments);
     if (m_isLast) {
       const SlabScores scores = scoresOf(made.at(m_calls[n]->graph.output()), m_team);
@@ -191,7 +195,8 @@ class StageWorker {
     const std::vector<int> devices = devicesWith(sum.rows);
     m_team->each(devices, [&](std::size_t n) {
       const auto m = static_cast<std::size_t>(devices[n]);
-      const at::Tensor own = whole.narrow(2, sum.rows[m].begin, sum.rows[m].count());
+      const at::Tensor own =
+          whole.narrow(2, sum.rows[m].begin, sum.rows[m].count()).to(m_team->where(devices[n]));
       sum.values[m] = sum.values[m].defined() ? sum.values[m].add_(own) : own.clone();
     });
   }
@@ -208,6 +213,7 @@ class StageWorker {
   const std::span<const MicroBatch> m_microBatches;
   const LossFn& m_loss;
   const int m_stage;
+  const int m_first;  // its first device
   const TeamPtr m_team;
   Mailbox& m_mailbox;
   std::vector<Tape> m_tapes;
@@ -219,13 +225,16 @@ class StageWorker {
 // The actions of one stage, on its thread.
 Result<void> runActions(StageWorker& worker,
                         const std::vector<PipelineAction>& actions,
+                        const DeviceScope& scope,
                         const std::stop_token& stop) {
   for (const PipelineAction& action : actions) {
     ARGAND_TRY(checkStop(stop));
     const auto n = static_cast<std::size_t>(action.microBatch);
     ARGAND_ASSIGN(const bool goesOn, guardedPass(stop, [&] {
-                    return action.kind == PipelineAction::Kind::Forward ? worker.forward(n)
-                                                                        : worker.backward(n);
+                    auto done = action.kind == PipelineAction::Kind::Forward ? worker.forward(n)
+                                                                             : worker.backward(n);
+                    scope.check();
+                    return done;
                   }));
     if (!goesOn) {
       break;
@@ -255,6 +264,7 @@ Result<void> trainingStep(const Graph& graph,
     forwardOptions.stop = options.stop;
     calls.push_back(passCall(graph, parameters, *one.plan, forwardOptions));
   }
+  ARGAND_ASSIGN(const std::vector<Placement> placements, placementsOf(plan));
   const auto actions =
       pipelineActions(plan.schedule, stages, static_cast<int>(microBatches.size()));
   std::vector<MomentsByNode> seen(static_cast<std::size_t>(stages));
@@ -266,17 +276,15 @@ Result<void> trainingStep(const Graph& graph,
     const std::vector<int> devices = devicesOf(plan, stage);
     const auto first = static_cast<std::size_t>(devices.front());
     useThreads(plan.devices[first].device.threads);
-    std::optional<LedgerScope> scope;
-    if (!options.ledgers.empty()) {
-      scope.emplace(*options.ledgers[first]);
-    }
+    const auto scope =
+        placements[first].enter(options.ledgers.empty() ? nullptr : options.ledgers[first]);
     StageWorker worker(calls,
                        microBatches,
                        loss,
                        stage,
-                       teamOf(plan, devices, options.ledgers, options.stop),
+                       teamOf(plan, devices, placements, options.ledgers, options.stop),
                        mailbox);
-    const Result<void> done = runActions(worker, actions[s], options.stop);
+    const Result<void> done = runActions(worker, actions[s], *scope, options.stop);
     if (!done) {
       mailbox.close();
     }
@@ -294,6 +302,35 @@ Result<void> trainingStep(const Graph& graph,
     moveRunningStatistics(graph, parameters, moments);
   }
   return {};
+}
+
+Result<void> placeParameters(const Graph& graph, Parameters& parameters, const Plan& plan) {
+  ARGAND_ASSIGN(const std::vector<Placement> placements, placementsOf(plan));
+  std::map<std::string, const StepPlan*> steps;
+  for (const StepPlan& step : plan.steps) {
+    steps.emplace(step.step, &step);
+  }
+  return guarded(ErrorCode::NoPlan, "placing the weights on the devices", [&] {
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      // What the plan does not name lies where its input lies.
+      NodeId named = id;
+      while (named > 0 && !steps.contains(graph.node(named).name)) {
+        named = graph.node(named).inputs[0];
+      }
+      std::size_t first = 0;
+      while (named > 0 &&
+             steps.at(graph.node(named).name)->rows(static_cast<int>(first)).count() == 0) {
+        ++first;
+      }
+      for (const ParameterSpec& spec : graph.parametersOf(id)) {
+        at::Tensor& tensor = parameters.tensors().byName.at(spec.name);
+        if (tensor.device() != placements[first].where()) {
+          const bool learns = tensor.requires_grad();
+          tensor = tensor.detach().to(placements[first].where()).set_requires_grad(learns);
+        }
+      }
+    }
+  });
 }
 
 std::vector<MicroBatch> microBatchesOf(const at::Tensor& batch, const Plan& plan) {

@@ -31,7 +31,7 @@ struct TrainingStepOptions {
   std::uint64_t dropoutSeed = 0;
   std::stop_token stop;
   // Where memory is charged: one for each device of the plan; empty: nowhere.
-  std::vector<const Ledger*> ledgers;
+  std::vector<Ledger*> ledgers;
   // Where given, batch norms' statistics go here and the running ones stay.
   MomentsByNode* moments = nullptr;
 };
@@ -49,6 +49,12 @@ struct TrainingStepOptions {
                                         std::span<const MicroBatch> microBatches,
                                         const LossFn& loss,
                                         const TrainingStepOptions& options = {});
+
+// Moves every layer's tensors to the first device of the plan that computes with them:
+// gradients and what an optimiser keeps will lie there too.
+[[nodiscard]] Result<void> placeParameters(const Graph& graph,
+                                           Parameters& parameters,
+                                           const Plan& plan);
 
 // A batch in the plan's micro-batches, as even as can be; each is a view.
 [[nodiscard]] std::vector<MicroBatch> microBatchesOf(const at::Tensor& batch, const Plan& plan);

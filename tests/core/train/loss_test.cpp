@@ -2,6 +2,7 @@
 #include "core/train/loss.h"
 
 #include "core/train/optimizer.h"
+#include "tests/core/engine/training/fake_cuda.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -22,13 +23,15 @@ at::Tensor scores() {
 }
 
 // Cut at these rows, a slab on each device.
-engine::SlabScores inSlabs(const at::Tensor& all, const std::vector<std::int64_t>& ends) {
+engine::SlabScores inSlabs(const at::Tensor& all,
+                           const std::vector<std::int64_t>& ends,
+                           const engine::Placement& placement = {}) {
   engine::SlabScores slabs;
   std::vector<engine::DeviceTeam::Member> members;
   std::int64_t begin = 0;
   for (const std::int64_t end : ends) {
     slabs.devices.push_back(static_cast<int>(members.size()));
-    members.push_back({slabs.devices.back(), 1, nullptr});
+    members.push_back({slabs.devices.back(), 1, nullptr, placement});
     slabs.rows.push_back({begin, end});
     slabs.scores.push_back(all.narrow(2, begin, end - begin));
     begin = end;
@@ -87,6 +90,23 @@ TEST(SegmentationLoss, AndItsGradientAreTheSameInSlabs) {
   EXPECT_LT((whole.grad() - split.grad()).abs().max().item<double>(), 1e-14);
   EXPECT_GT(whole.grad().abs().max().item<double>(), 1e-3);
   EXPECT_EQ(whole.grad().narrow(2, 3, 1).abs().max().item<double>(), 0.0);
+}
+
+TEST(SegmentationLoss, AndItsGradientAreTheSameByTheCodeOfCudaDevices) {
+  engine::setCudaFactory(engine::test::fakeCuda<c10::DeviceType::CPU>());
+  const engine::Placement cuda =
+      engine::Placement::of({"cuda:0", engine::DeviceKind::Cuda, 0, std::int64_t{1} << 30, 1})
+          .value();
+  for (const RegionLoss kind : {RegionLoss::CrossEntropy, RegionLoss::Focal}) {
+    const at::Tensor here = scores();
+    const at::Tensor truth = segmentationLoss(inSlabs(here, {1, 4}), kLabels, kSize, kind);
+    truth.backward();
+    const at::Tensor there = scores();
+    const at::Tensor loss = segmentationLoss(inSlabs(there, {1, 4}, cuda), kLabels, kSize, kind);
+    loss.backward();
+    EXPECT_NEAR(loss.item<double>(), truth.item<double>(), 1e-14);
+    EXPECT_LT((here.grad() - there.grad()).abs().max().item<double>(), 1e-14);
+  }
 }
 
 TEST(SegmentationLoss, HasNoDiceForAClassThatTheLabelsLack) {

@@ -4,6 +4,7 @@
 #include "core/engine/plan/planner.h"
 #include "core/engine/run/parameters_torch.h"
 #include "core/engine/training/training_step.h"
+#include "tests/core/engine/training/fake_cuda.h"
 #include "tests/core/engine/training/training_support.h"
 #include "tests/core/train/processes.h"
 #include "tests/support/test_data.h"
@@ -23,6 +24,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
+
+const engine::DeviceSpec kProcessor{"cpu", engine::DeviceKind::Cpu, 0, std::int64_t{1} << 30, 1};
 
 Environment environmentOf(std::map<std::string, std::string> variables) {
   return [variables = std::move(variables)](const char* name) -> std::optional<std::string> {
@@ -168,7 +171,7 @@ at::Tensor trainedWeights(ProcessGroup* group) {
 TEST(ProcessGroupRank, DISABLED_Trains) {
   const auto rank = rankFromEnvironment(processEnvironment());
   ASSERT_TRUE(rank && *rank);
-  auto group = ProcessGroup::join(**rank, 60);
+  auto group = ProcessGroup::join(**rank, kProcessor, 60);
   ASSERT_TRUE(group) << group.error().message;
   const at::Tensor weights = trainedWeights(&*group);
   std::ofstream file(fs::path(std::getenv("ARGAND_TEST_RANK_OUT")) / std::to_string(group->rank()),
@@ -198,7 +201,7 @@ TEST(ProcessGroup, TwoProcessesEndWithTheWeightsOfOne) {
 TEST(ProcessGroupRank, DISABLED_Fails) {
   const auto rank = rankFromEnvironment(processEnvironment());
   ASSERT_TRUE(rank && *rank);
-  auto group = ProcessGroup::join(**rank, 60);
+  auto group = ProcessGroup::join(**rank, kProcessor, 60);
   ASSERT_TRUE(group) << group.error().message;
   ASSERT_TRUE(group->agree({}));
   const bool second = group->rank() == 1;
@@ -226,9 +229,80 @@ TEST(ProcessGroup, AFailureOfOneEndsAllWithASentence) {
 }
 
 TEST(ProcessGroup, SaysSoWhereNobodyElseComes) {
-  const auto group = ProcessGroup::join({0, 2, 0, "127.0.0.1", test::freePort()}, 1);
+  const auto group = ProcessGroup::join({0, 2, 0, "127.0.0.1", test::freePort()}, kProcessor, 1);
   ASSERT_FALSE(group);
   EXPECT_THAT(group.error().message, HasSubstr("could not join the others at 127.0.0.1"));
+  EXPECT_THAT(group.error().message, HasSubstr("over Gloo within 1 s"));
+}
+
+// Stands for NCCL: two processes with the same values, or one that is left alone.
+struct FakeGroup final : engine::GroupSum {
+  explicit FakeGroup(std::string name) : device(std::move(name)) {}
+
+  void sum(at::Tensor& values) override {
+    if (device == "cuda:1") {
+      throw std::runtime_error("the other end has gone");
+    }
+    values.mul_(2.0);
+  }
+
+  std::string device;
+};
+
+engine::CudaFactory fakeNccl() {
+  engine::CudaFactory factory = engine::test::fakeCuda<c10::DeviceType::CPU>();
+  factory.group =
+      [](const engine::GroupRequest& request) -> Result<std::unique_ptr<engine::GroupSum>> {
+    if (request.device.index > 1) {
+      return fail(ErrorCode::NoPlan, "NCCL has no such device.");
+    }
+    return std::make_unique<FakeGroup>(request.device.name);
+  };
+  return factory;
+}
+
+TEST(ProcessGroup, IsOfNcclWhereTrainingIsOnCudaDevices) {
+  engine::setCudaFactory(fakeNccl());
+  const auto joined = [](int index) {
+    const engine::DeviceSpec gpu{
+        fmt::format("cuda:{}", index), engine::DeviceKind::Cuda, index, std::int64_t{1} << 30, 1};
+    return ProcessGroup::join({0, 1, 0, "127.0.0.1", test::freePort()}, gpu, 5);
+  };
+  auto group = joined(0);
+  ASSERT_TRUE(group) << group.error().message;
+  at::Tensor values = at::ones({3}, at::kDouble);
+  ASSERT_TRUE(group->sum(values));
+  EXPECT_EQ(values.sum().item<double>(), 6.0);
+  auto lost = joined(1);
+  ASSERT_TRUE(lost) << lost.error().message;
+  const auto sum = lost->sum(values);
+  ASSERT_FALSE(sum);
+  EXPECT_THAT(sum.error().message, HasSubstr("has lost the others"));
+  const auto refused = joined(2);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("over NCCL within 5 s"));
+}
+
+TEST(DevicesOfProcess, AreOneGpuEachAndAllProcessors) {
+  const engine::CudaPlugin fake{"libc.so.6", ARGAND_FAKE_PLUGIN};
+  const auto named = [&](const char* names) {
+    return engine::parseDevices(names, "3GiB", 2, fake).value();
+  };
+  const auto of = [&](const char* names, int local) {
+    return devicesOfProcess(named(names), {local, 4, local, "127.0.0.1", 1}, fake);
+  };
+  EXPECT_EQ(of("cpu:0,cpu:1", 3).value(), named("cpu:0,cpu:1"));
+  const auto second = of("cuda", 1);
+  ASSERT_TRUE(second) << second.error().message;
+  ASSERT_EQ(second->size(), 1U);
+  EXPECT_EQ(second->front().name, "cuda:1");
+  EXPECT_EQ(second->front().index, 1);
+  EXPECT_EQ(second->front().budgetBytes, std::int64_t{3} << 30);
+  EXPECT_EQ(of("cuda:1,cuda:0", 0)->front().name, "cuda:1");
+  EXPECT_EQ(of("cuda:1,cuda:0", 1)->front().name, "cuda:0");
+  EXPECT_THAT(of("cuda:1,cuda:0", 2).error().message,
+              HasSubstr("process 2 of this machine has none"));
+  EXPECT_THAT(of("cuda:0", 3).error().message, HasSubstr("has 3 CUDA devices"));
 }
 
 }  // namespace

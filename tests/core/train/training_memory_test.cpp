@@ -54,7 +54,7 @@ engine::Parameters singlePrecision(const Graph& graph) {
 std::vector<std::int64_t> measured(const Graph& graph, const Plan& plan) {
   const std::vector<std::int64_t> kept = engine::bytesBetweenSteps(plan, graph);
   std::vector<std::unique_ptr<engine::Ledger>> ledgers;
-  std::vector<const engine::Ledger*> given;
+  std::vector<engine::Ledger*> given;
   for (std::size_t m = 0; m < plan.devices.size(); ++m) {
     const engine::DeviceSpec& device = plan.devices[m].device;
     ledgers.push_back(std::make_unique<engine::Ledger>(device.name, device.budgetBytes));

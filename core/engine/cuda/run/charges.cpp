@@ -5,6 +5,7 @@
 
 #include <c10/cuda/CUDACachingAllocator.h>
 
+#include <functional>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -15,8 +16,8 @@ namespace argand::engine::cuda {
 // here may allocate on a device.
 struct Charges {
   struct Block {
-    Ledger* ledger;
-    std::int64_t bytes;
+    std::function<void(std::int64_t)> release;  // its ledger may be gone by then
+    std::int64_t bytes = 0;
   };
 
   std::mutex mutex;
@@ -47,7 +48,7 @@ struct Charges {
     try {
       scope.m_ledger.charge(bytes);
       const std::lock_guard lock(mutex);
-      blocks[address] = {&scope.m_ledger, bytes};
+      blocks[address] = {scope.m_ledger.releaser(), bytes};
     } catch (const std::exception& exception) {
       if (scope.m_problem.empty()) {
         scope.m_problem = exception.what();
@@ -59,7 +60,7 @@ struct Charges {
     const std::lock_guard lock(mutex);
     const auto found = blocks.find(address);
     if (found != blocks.end()) {
-      found->second.ledger->release(found->second.bytes);
+      found->second.release(found->second.bytes);
       blocks.erase(found);
     }
   }
@@ -78,12 +79,6 @@ ChargeScope::ChargeScope(Ledger& ledger) : m_ledger(ledger) {
 
 ChargeScope::~ChargeScope() {
   Charges::current() = m_previous;
-}
-
-void ChargeScope::forget(const Ledger& ledger) {
-  Charges& charges = Charges::instance();
-  const std::lock_guard lock(charges.mutex);
-  std::erase_if(charges.blocks, [&](const auto& entry) { return entry.second.ledger == &ledger; });
 }
 
 }  // namespace argand::engine::cuda

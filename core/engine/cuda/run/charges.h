@@ -23,9 +23,6 @@ class ChargeScope {
   // Empty, or the sentence of the first charge above the budget.
   [[nodiscard]] const std::string& problem() const { return m_problem; }
 
-  // Forgets what is still charged to `ledger`, which is about to go.
-  static void forget(const Ledger& ledger);
-
  private:
   friend struct Charges;
   Ledger& m_ledger;

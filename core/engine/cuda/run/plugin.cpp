@@ -4,6 +4,7 @@
 #include "core/engine/cuda/run/cuda_streams.h"
 #include "core/engine/cuda/run/device_runner.h"
 #include "core/engine/cuda/run/device_transports.h"
+#include "core/engine/cuda/run/nccl_group.h"
 
 #include <ATen/Context.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -28,14 +29,6 @@ class CudaBackend final : public DeviceBackend {
       throw std::runtime_error(charges.problem());
     }
   }
-
-  ~CudaBackend() override {
-    m_tables = {};
-    ChargeScope::forget(m_ledger);
-  }
-
-  CudaBackend(const CudaBackend&) = delete;
-  CudaBackend& operator=(const CudaBackend&) = delete;
 
   std::unique_ptr<StepRunner> makeRunner(RunContext& context) override {
     return std::make_unique<DeviceRunner>(
@@ -76,16 +69,20 @@ bool reachEachOther(const std::vector<int>& gpus) {
   return all;
 }
 
-Result<std::unique_ptr<Transport>> makeTransport(const Plan& plan, Exchange exchange) {
+Result<void> checkPresent(const DeviceSpec& device) {
   const int count = c10::cuda::device_count();
+  if (device.index >= count) {
+    return fail(
+        ErrorCode::NoPlan,
+        fmt::format("{} cannot be used: LibTorch finds {} CUDA devices here.", device.name, count));
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Transport>> makeTransport(const Plan& plan, Exchange exchange) {
   std::vector<int> gpus;
   for (const DevicePlan& device : plan.devices) {
-    if (device.device.index >= count) {
-      return fail(ErrorCode::NoPlan,
-                  fmt::format("{} cannot be used: LibTorch finds {} CUDA devices here.",
-                              device.device.name,
-                              count));
-    }
+    ARGAND_TRY(checkPresent(device.device));
     gpus.push_back(device.device.index);
   }
   return guarded(ErrorCode::NoPlan,
@@ -99,13 +96,57 @@ Result<std::unique_ptr<Transport>> makeTransport(const Plan& plan, Exchange exch
                  });
 }
 
-constexpr CudaFactory kFactory{&makeCudaBackend, &makeTransport};
+// Training computes on the GPU's default stream, which all threads share: what one of
+// them queues, another one finds done. Without TF32, and the same way every time.
+Result<c10::Device> trainingDevice(const DeviceSpec& device) {
+  ARGAND_TRY(checkPresent(device));
+  return guarded(ErrorCode::NoPlan, fmt::format("starting {}", device.name), [&] {
+    at::Context& context = at::globalContext();
+    context.lazyInitDevice(at::kCUDA);
+    context.setAllowTF32CuDNN(false);
+    context.setDeterministicCuDNN(true);
+    return c10::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device.index));
+  });
+}
+
+class CudaScope final : public DeviceScope {
+ public:
+  CudaScope(const c10::Device& device, Ledger* ledger) : m_guard(device) {
+    if (ledger != nullptr) {
+      m_charges.emplace(*ledger);
+    }
+  }
+
+  void check() const override {
+    if (m_charges && !m_charges->problem().empty()) {
+      throw std::runtime_error(m_charges->problem());
+    }
+  }
+
+ private:
+  c10::cuda::CUDAGuard m_guard;
+  std::optional<ChargeScope> m_charges;
+};
+
+std::unique_ptr<DeviceScope> enterDevice(const c10::Device& device, Ledger* ledger) {
+  return std::make_unique<CudaScope>(device, ledger);
+}
+
+Result<std::unique_ptr<GroupSum>> makeGroup(const GroupRequest& request) {
+  ARGAND_ASSIGN(const c10::Device device, trainingDevice(request.device));
+  return guarded(ErrorCode::NoPlan,
+                 fmt::format("joining the other processes by NCCL on {}", device.str()),
+                 [&] { return ncclGroup(request); });
+}
+
+constexpr CudaFactory kFactory{
+    &makeCudaBackend, &makeTransport, &trainingDevice, &enterDevice, &makeGroup};
 
 }  // namespace
 
 }  // namespace argand::engine::cuda
 
 extern "C" __attribute__((visibility("default"))) const argand::engine::CudaFactory*
-argand_engine_cuda_factory_2() {
+argand_engine_cuda_factory_3() {
   return &argand::engine::cuda::kFactory;
 }

@@ -16,8 +16,8 @@ namespace argand::engine {
 namespace {
 
 TEST(DeviceTeam, EachDeviceHasItsThreadItsNumberOfThreadsAndItsLedger) {
-  const Ledger first("first", 1 << 20);
-  const Ledger second("second", 1 << 20);
+  Ledger first("first", 1 << 20);
+  Ledger second("second", 1 << 20);
   DeviceTeam team({{3, 1, &first}, {5, 2, &second}}, {});
   std::vector<std::thread::id> threads(2);
   std::vector<int> numbers(2);
