@@ -41,8 +41,9 @@ void predictTraining(Plan& plan,
                      const Graph& graph,
                      const Program& program,
                      const std::vector<Shape>& shapes) {
+  const std::vector<TrainingMemory> all = trainingMemory(plan, graph, program, shapes);
   for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    const TrainingMemory memory = trainingMemory(plan, graph, program, shapes, m);
+    const TrainingMemory& memory = all[m];
     DevicePlan& device = plan.devices[m];
     device.weightBytes = memory.weightBytes;
     device.predictedPeakBytes = memory.peakBytes;
@@ -54,8 +55,8 @@ std::vector<std::int64_t> bytesBetweenSteps(const Plan& plan, const Graph& graph
   const Program program = lowered(graph);
   const auto shapes = graph.shapes(plan.input).value();
   std::vector<std::int64_t> bytes;
-  for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    bytes.push_back(trainingMemory(plan, graph, program, shapes, m).bytesBetweenSteps);
+  for (const TrainingMemory& memory : trainingMemory(plan, graph, program, shapes)) {
+    bytes.push_back(memory.bytesBetweenSteps);
   }
   return bytes;
 }

@@ -83,6 +83,24 @@ std::vector<std::size_t> stepsByNode(const Program& program) {
   return order;
 }
 
+TrainingSegment segmentOf(const Graph& graph, NodeId begin, NodeId end) {
+  std::set<NodeId> reads;
+  std::set<NodeId> writes;
+  for (NodeId id = begin; id < graph.size(); ++id) {
+    for (const NodeId input : graph.node(id).inputs) {
+      if (id < end && input < begin) {
+        reads.insert(input);
+      } else if (id >= end && input >= begin && input < end) {
+        writes.insert(input);
+      }
+    }
+  }
+  if (end == graph.size()) {
+    writes.insert(graph.output());
+  }
+  return {begin, end, 0, false, {reads.begin(), reads.end()}, {writes.begin(), writes.end()}};
+}
+
 std::vector<TrainingSegment> trainingSegments(const Plan& plan,
                                               const Graph& graph,
                                               const Program& program) {
@@ -101,27 +119,9 @@ std::vector<TrainingSegment> trainingSegments(const Plan& plan,
     segments.back().end = std::max(begin, end);
   }
   for (TrainingSegment& segment : segments) {
-    std::set<NodeId> reads;
-    for (NodeId id = segment.begin; id < segment.end; ++id) {
-      for (const NodeId input : graph.node(id).inputs) {
-        if (input < segment.begin) {
-          reads.insert(input);
-        }
-      }
-    }
-    std::set<NodeId> writes;
-    for (NodeId id = segment.end; id < graph.size(); ++id) {
-      for (const NodeId input : graph.node(id).inputs) {
-        if (input >= segment.begin && input < segment.end) {
-          writes.insert(input);
-        }
-      }
-    }
-    if (segment.end == graph.size()) {
-      writes.insert(graph.output());
-    }
-    segment.reads.assign(reads.begin(), reads.end());
-    segment.writes.assign(writes.begin(), writes.end());
+    TrainingSegment whole = segmentOf(graph, segment.begin, segment.end);
+    segment.reads = std::move(whole.reads);
+    segment.writes = std::move(whole.writes);
   }
   return segments;
 }
@@ -217,6 +217,12 @@ std::vector<int> devicesOf(const Plan& plan, int stage) {
     }
   }
   return devices;
+}
+
+std::vector<std::int64_t> boundsOn(int device, std::size_t devices, std::int64_t depth) {
+  std::vector<std::int64_t> bounds(devices + 1, depth);
+  std::fill_n(bounds.begin(), device + 1, 0);
+  return bounds;
 }
 
 std::int64_t microBatchSamples(const Plan& plan) {

@@ -27,6 +27,9 @@ struct TrainingSegment {
                                                             const Graph& graph,
                                                             const Program& program);
 
+// Those from `begin` to before `end` as one of them.
+[[nodiscard]] TrainingSegment segmentOf(const Graph& graph, NodeId begin, NodeId end);
+
 // Stages in order from 0, each with devices of its own; segments that are one
 // piece of one stage; micro-batches no more than samples, and no fewer than stages.
 [[nodiscard]] Result<void> checkTraining(const Plan& plan,
@@ -40,6 +43,11 @@ struct TrainingSegment {
 
 // Samples of the largest micro-batch.
 [[nodiscard]] std::int64_t microBatchSamples(const Plan& plan);
+
+// All `depth` rows on one device.
+[[nodiscard]] std::vector<std::int64_t> boundsOn(int device,
+                                                 std::size_t devices,
+                                                 std::int64_t depth);
 
 // Steps of one stage, by the node that they compute.
 [[nodiscard]] std::vector<std::size_t> stepsByNode(const Program& program);
