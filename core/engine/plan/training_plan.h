@@ -3,7 +3,6 @@
 
 #include "core/engine/graph/program.h"
 #include "core/engine/plan/plan.h"
-#include "core/engine/plan/time_model.h"
 
 #include <vector>
 
@@ -51,18 +50,5 @@ struct TrainingSegment {
 
 // Steps of one stage, by the node that they compute.
 [[nodiscard]] std::vector<std::size_t> stepsByNode(const Program& program);
-
-// Recomputes as little as is needed for every device to stay within its budget
-// and fills the predictions. Where even the most does not fit, the plan is the
-// one that needs least.
-void recomputeToFit(Plan& plan,
-                    const Graph& graph,
-                    const Program& program,
-                    const std::vector<Shape>& shapes,
-                    const TimeModel& times);
-
-// The steps on one stage per device of `plan`, cut where the slowest stage is
-// fastest; false where there are fewer steps or micro-batches than devices.
-[[nodiscard]] bool cutIntoStages(Plan& plan, const Program& program, const TimeModel& times);
 
 }  // namespace argand::engine
