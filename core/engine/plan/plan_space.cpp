@@ -28,6 +28,10 @@ bool alike(const DeviceSpec& a, const DeviceSpec& b) {
          a.profile == b.profile;
 }
 
+int Layout::first() const {
+  return static_cast<int>(std::upper_bound(cuts.begin(), cuts.end(), 0.0) - cuts.begin()) - 1;
+}
+
 PlanSpace::PlanSpace(const Graph& graph,
                      const Program& program,
                      const std::vector<Shape>& shapes,

@@ -20,6 +20,9 @@ struct Layout {
   std::string words;  // "cpu:0", "2 devices by speed"
   std::vector<double> cuts;
   int devices = 1;  // that have something
+
+  // The first of them.
+  [[nodiscard]] int first() const;
 };
 
 struct PlanSpaceOptions {

@@ -73,6 +73,10 @@ NodeId TrainingGroups::nodeAt(int op) const {
                                                      : m_facts.graph().size();
 }
 
+std::int64_t TrainingGroups::bytesOf(NodeId id, int device) const {
+  return rowsOn(*m_placement[at(id)], device) * m_facts.of(id).rowBytes;
+}
+
 const TrainingGroups::Layer& TrainingGroups::layer(int op) const {
   return m_layers[at(op - m_first)];
 }
@@ -83,6 +87,7 @@ void TrainingGroups::addLayer(int op) {
   const NodeId end = nodeAt(m_end);
   std::vector<bool> readHere(at(here), false);  // by the stage, from here on
   std::vector<bool> readInStage(at(here), false);
+  std::vector<bool> readBefore(at(here), false);
   // Nodes whose gradients may be one tensor.
   std::vector<NodeId> shares(at(graph.size()));
   std::iota(shares.begin(), shares.end(), NodeId{0});
@@ -93,7 +98,7 @@ void TrainingGroups::addLayer(int op) {
     for (const NodeId input : graph.node(id).inputs) {
       if (input < here) {
         readInStage[at(input)] = true;
-        readHere[at(input)] = readHere[at(input)] || id >= here;
+        (id >= here ? readHere : readBefore)[at(input)] = true;
       }
       if (id >= here && m_facts.of(id).passes) {
         shares[at(rootOf(input))] = rootOf(id);
@@ -110,6 +115,7 @@ void TrainingGroups::addLayer(int op) {
     }
     const auto n = static_cast<std::int8_t>(layer.live.size());
     layer.live.push_back(id);
+    layer.readBefore.push_back(readBefore[at(id)]);
     const bool leaves = made && m_facts.of(id).lastReader < graph.size();
     if (readHere[at(id)] || id == graph.output()) {
       own.push_back(n);
@@ -184,8 +190,9 @@ Boundary TrainingGroups::assumed(int op, int layout, int firstDevice) const {
     const std::vector<std::int8_t> gradients = gradientsOn(here, boundary.bounds, device).front();
     for (std::size_t n = 0; n < here.live.size(); ++n) {
       const bool has = rowsOn(*boundary.bounds[n], device) > 0;
-      boundary.holds.push_back(
-          {has ? static_cast<std::int8_t>(n) : Hold::kNone, gradients[n], has});
+      boundary.holds.push_back({has ? static_cast<std::int8_t>(n) : Hold::kNone,
+                                gradients[n],
+                                has && here.readBefore[n]});
     }
   }
   return boundary;
@@ -276,11 +283,11 @@ TrainingGroups::DeviceResult TrainingGroups::replay(const Group& group,
   DeviceResult result;
   bytes.restart();
   replay.forward(tape, *group.segment);
-  result.forwardPeak = bytes.peak() - counted;
+  result.need.forwardPeak = bytes.peak() - counted;
   for (const auto& [node, ids] : tape.saved) {
     for (const Id id : ids) {
       if (id.tensor >= 0 && saved.insert(id.tensor).second) {
-        result.held += bytes.bytesOf(id);
+        result.need.held += bytes.bytesOf(id);
       }
     }
   }
@@ -314,7 +321,7 @@ TrainingGroups::DeviceResult TrainingGroups::replay(const Group& group,
   }
   bytes.restart();
   replay.backward(tape, *group.segment);
-  result.backwardPeak = bytes.peak() - counted;
+  result.need.backwardPeak = bytes.peak() - counted;
   numbers.clear();
   for (const int n : group.touched) {
     const auto found = tape.gradients.find(from.live[at(n)]);
@@ -349,50 +356,48 @@ const TrainingGroups::DeviceResult& TrainingGroups::known(const Group& group,
   const auto [found, isNew] = m_known[at(device)].try_emplace(std::move(key));
   if (isNew) {
     found->second = replay(group, before, gradients, device);
+    addParameters(group, device, found->second.need);
   }
   return found->second;
 }
 
-GroupNeed TrainingGroups::needOf(const Group& group,
-                                 const Boundary& before,
-                                 const DeviceResult& result,
-                                 const std::vector<std::int8_t>& gradients,
-                                 int device) const {
-  const Layer& from = layer(group.first);
-  const Layer& to = layer(group.choice.last + 1);
-  const auto bytesOf = [&](NodeId id) {
-    return rowsOn(*m_placement[at(id)], device) * m_facts.of(id).rowBytes;
-  };
-  GroupNeed need{0, 0, result.held, result.forwardPeak, result.backwardPeak, false};
-  // Beside it, what is not touched.
-  for (std::size_t n = 0; n < from.live.size(); ++n) {
-    const Hold& hold = before.holds[at(device) * from.live.size() + n];
-    if (!std::binary_search(group.touched.begin(), group.touched.end(), static_cast<int>(n)) &&
-        hold.value != Hold::kNone && !hold.saved) {
-      need.forwardPeak += bytesOf(from.live[n]);
-    }
-  }
-  for (std::size_t n = 0; n < to.live.size(); ++n) {
-    const NodeId id = to.live[n];
-    if (!std::binary_search(
-            group.touchedAfter.begin(), group.touchedAfter.end(), static_cast<int>(n)) &&
-        gradients[n] >= 0) {
-      need.backwardPeak += bytesOf(id);
-    }
+void TrainingGroups::addParameters(const Group& group, int device, GroupNeed& need) const {
+  for (const NodeId id : layer(group.choice.last + 1).live) {
     const bool leaves = m_facts.of(id).lastReader < m_facts.graph().size() &&
                         m_facts.of(id).lastReader >= nodeAt(m_end);
     if (id >= group.segment->begin && leaves) {
-      need.roots += bytesOf(id);
+      need.roots += bytesOf(id, device);
     }
   }
   need.weights = parameterBytes(
       m_facts, m_placement, group.segment->begin, group.segment->end, device, kCopiesPerWeight);
-  for (int op = group.first; op <= group.choice.last; ++op) {
-    for (const StepId id : m_space.ops()[at(op)].steps) {
-      need.used = need.used || m_space.stepPlan(group.choice.layout, id)->rows(device).count() > 0;
+  need.used = m_space.uses(group.first, group.choice, device);
+}
+
+void TrainingGroups::addUntouched(const Group& group,
+                                  const Boundary& before,
+                                  const std::vector<std::int8_t>& gradients,
+                                  int device,
+                                  GroupNeed& need) const {
+  const Layer& from = layer(group.first);
+  const Layer& to = layer(group.choice.last + 1);
+  auto touched = group.touched.begin();
+  for (std::size_t n = 0; n < from.live.size(); ++n) {
+    const Hold& hold = before.holds[at(device) * from.live.size() + n];
+    if (touched != group.touched.end() && at(*touched) == n) {
+      ++touched;
+    } else if (hold.value != Hold::kNone && !hold.saved) {
+      need.forwardPeak += bytesOf(from.live[n], device);
     }
   }
-  return need;
+  touched = group.touchedAfter.begin();
+  for (std::size_t n = 0; n < to.live.size(); ++n) {
+    if (touched != group.touchedAfter.end() && at(*touched) == n) {
+      ++touched;
+    } else if (gradients[n] >= 0) {
+      need.backwardPeak += bytesOf(to.live[n], device);
+    }
+  }
 }
 
 std::vector<GroupResult> TrainingGroups::run(int first,
@@ -439,7 +444,8 @@ std::vector<GroupResult> TrainingGroups::run(int first,
         for (const auto& [n, hold] : one.after) {
           result.after.holds[at(device) * count + at(n)] = hold;
         }
-        result.needs[at(device)] = needOf(group, before, one, gradients, device);
+        result.needs[at(device)] = one.need;
+        addUntouched(group, before, gradients, device, result.needs[at(device)]);
         more.push_back(std::move(result));
       }
     }

@@ -66,7 +66,7 @@ class TrainingGroups {
                                              const Boundary& before,
                                              int firstDevice);
 
-  // Where everything of a layout lies and is saved already.
+  // Where everything lies by one layout and what was read before is saved.
   [[nodiscard]] Boundary assumed(int op, int layout, int firstDevice) const;
 
   // Of a device at the end of the stage: values that nothing has saved, and the gradient
@@ -83,14 +83,13 @@ class TrainingGroups {
   // Values that live where operation `first` + n begins, and what is known of them.
   struct Layer {
     std::vector<NodeId> live;
+    std::vector<bool> readBefore;  // in the stage
     // Ways in which their gradients may share tensors: by live value, as Hold has it.
     std::vector<std::vector<std::int8_t>> gradients;
   };
 
   struct DeviceResult {
-    std::int64_t held = 0;
-    std::int64_t forwardPeak = 0;
-    std::int64_t backwardPeak = 0;
+    GroupNeed need;                                     // but for what is not touched
     std::vector<std::pair<int, Hold>> after;            // live values behind the group
     std::vector<std::pair<int, std::int8_t>> gradient;  // of live values before it
   };
@@ -105,6 +104,7 @@ class TrainingGroups {
   };
 
   [[nodiscard]] NodeId nodeAt(int op) const;
+  [[nodiscard]] std::int64_t bytesOf(NodeId id, int device) const;
   [[nodiscard]] const Layer& layer(int op) const;
   void addLayer(int op);
   [[nodiscard]] Group groupOf(int first, const TrainingChoice& choice, const Boundary& before);
@@ -122,11 +122,13 @@ class TrainingGroups {
                             const std::vector<std::int8_t>& gradients,
                             int device,
                             int firstDevice);
-  [[nodiscard]] GroupNeed needOf(const Group& group,
-                                 const Boundary& before,
-                                 const DeviceResult& result,
-                                 const std::vector<std::int8_t>& gradients,
-                                 int device) const;
+  void addParameters(const Group& group, int device, GroupNeed& need) const;
+  // Of what the group does not touch, what stands beside it.
+  void addUntouched(const Group& group,
+                    const Boundary& before,
+                    const std::vector<std::int8_t>& gradients,
+                    int device,
+                    GroupNeed& need) const;
 
   const TrainingFacts& m_facts;
   const TrainingSpace& m_space;

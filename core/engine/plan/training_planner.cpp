@@ -9,11 +9,16 @@
 #include "core/engine/plan/training_search.h"
 
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 namespace argand::engine {
 
 namespace {
+
+// What a second is enough for.
+constexpr std::size_t kSingleBeam = 512;
+constexpr std::size_t kDividedBeam = 64;
 
 std::size_t at(int n) {
   return static_cast<std::size_t>(n);
@@ -93,47 +98,99 @@ class Ladder {
   void trySlabs() {
     TrainingSpace space = spaceOf({});
     for (const bool recomputed : {false, true}) {
-      if (const auto shares = sharesByRoom(recomputed);
-          !shares.empty() && (!recomputed || !m_words.stored)) {
-        space.add("slabs by room", shares);
+      if (recomputed && m_words.stored) {
+        continue;
+      }
+      if (const Room room = bestRoom(recomputed); !room.shares.empty()) {
+        space.add("slabs by room", room.shares);
+        if (room.depth > 0) {
+          space.add(m_request.devices[at(room.target)].name, only(room.target));
+        }
       }
     }
     search("slabs", "slabs", space, true);
   }
 
-  // Where a device is too small for its share by speed, the others take the rest; empty
-  // where none is. With everything stored, or recomputed.
-  std::vector<double> sharesByRoom(bool recomputed) const {
+  // Slabs by the room that budgets leave, operations of at most `depth` slices being gathered
+  // on one device.
+  struct Room {
     std::vector<double> shares;
+    std::int64_t depth = 0;
+    int target = 0;
+    Plan plan;
+  };
+
+  std::vector<double> only(int device) const {
+    std::vector<double> shares(m_request.devices.size(), 0.0);
+    shares[at(device)] = 1.0;
+    return shares;
+  }
+
+  // Where a device is too small for its share by speed, the others take the rest; without
+  // shares where none is. With everything stored, or recomputed; of the ways to gather the
+  // one that does best by such shares.
+  Room bestRoom(bool recomputed) const {
+    std::set<std::int64_t> depths{0};
+    for (StepId id = 0; id < static_cast<StepId>(m_program.steps.size()); ++id) {
+      depths.insert(m_times.work(id).depth);
+    }
+    depths.erase(std::prev(depths.end()));
+    Room best;
+    double bestRank = 0.0;
+    for (const std::int64_t depth : depths) {
+      for (int target = 0; target < (depth == 0 ? 1 : deviceCount()); ++target) {
+        Room room = roomOf(recomputed, depth, target);
+        if (room.shares.empty()) {
+          return {};
+        }
+        // What fits goes by time, the rest by how far it is from that.
+        const double rank =
+            fitsBudgets(room.plan) ? -1.0 / room.plan.makespanSeconds : tightness(room.plan);
+        if (best.shares.empty() || rank < bestRank) {
+          best = std::move(room);
+          bestRank = rank;
+        }
+      }
+    }
+    return best;
+  }
+
+  // With which everything fits, if it can.
+  Room roomOf(bool recomputed, std::int64_t depth, int target) const {
+    Room room{{}, depth, target, {}};
     for (int device = 0; device < deviceCount(); ++device) {
-      shares.push_back(1.0 / m_times.trainingAloneSeconds(device));
+      room.shares.push_back(1.0 / m_times.trainingAloneSeconds(device));
     }
     PlanSpaceOptions none;
     none.single = none.slabs = false;
     for (int round = 0; round < 12; ++round) {
       TrainingSpace space = spaceOf(none);
-      space.add("slabs", shares);
+      space.add("slabs", room.shares);
+      space.add("gathered", only(target));
       StagePlan uniform;
       for (int op = 0; op < static_cast<int>(space.ops().size()); ++op) {
-        uniform.choices.push_back({op, {op, 0, recomputed}});
+        const bool gathers = m_times.work(space.ops()[at(op)].steps.back()).depth <= depth;
+        uniform.choices.push_back({op, {op, gathers ? 1 : 0, recomputed}});
       }
-      const Plan plan = planOf(uniform, space);
-      if (fitsBudgets(plan)) {
-        return round == 0 ? std::vector<double>{} : shares;
+      room.plan = planOf(uniform, space);
+      if (fitsBudgets(room.plan)) {
+        return round == 0 && depth == 0 ? Room{} : std::move(room);
       }
-      for (std::size_t n = 0; n < shares.size(); ++n) {
-        const DevicePlan& d = plan.devices[n];
-        const auto room = static_cast<double>(d.device.budgetBytes - d.weightBytes);
+      std::vector<double> less = room.shares;
+      for (std::size_t n = 0; n < less.size(); ++n) {
+        const DevicePlan& d = room.plan.devices[n];
+        const auto left = static_cast<double>(d.device.budgetBytes - d.weightBytes);
         const auto need = static_cast<double>(d.predictedPeakBytes - d.weightBytes);
-        if (need > room) {
-          shares[n] *= std::max(0.0, room) / need * 0.99;
+        if (need > left) {
+          less[n] *= std::max(0.0, left) / need * 0.99;
         }
       }
-      if (std::all_of(shares.begin(), shares.end(), [](double s) { return s <= 0.0; })) {
-        return {};
+      if (std::all_of(less.begin(), less.end(), [](double s) { return s <= 0.0; })) {
+        break;
       }
+      room.shares = std::move(less);
     }
-    return shares;
+    return room;
   }
 
   Plan planOf(const StagePlan& stage, const TrainingSpace& space) const {
@@ -155,6 +212,7 @@ class Ladder {
     request.end = static_cast<int>(space.ops().size());
     request.actions = pipelineActions(m_blank.schedule, 1, 1);
     request.mustDivide = mustDivide;
+    request.beam = mustDivide ? kDividedBeam : kSingleBeam;
     StageResult result = searchStage(m_blank, facts, space, request);
     if (result.plans.empty()) {
       // For the figures of a refusal.

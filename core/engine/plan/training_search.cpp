@@ -2,10 +2,12 @@
 #include "core/engine/plan/training_search.h"
 
 #include "core/engine/plan/predict_training.h"
+#include "core/engine/plan/training_guide.h"
 
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <optional>
 #include <tuple>
 
 namespace argand::engine {
@@ -109,7 +111,7 @@ class Search {
     start();
     for (int op = m_request.first; op < m_request.end; ++op) {
       Layer layer = std::move(m_at[at(op - m_request.first)]);
-      thin(layer);
+      thin(layer, op);
       std::vector<TrainingChoice> choices;
       if (only == nullptr) {
         choices = m_space.choicesFrom(op, m_request.end);
@@ -133,8 +135,7 @@ class Search {
   void start() {
     std::vector<bool> begins(m_devices.size(), false);
     for (const Layout& layout : m_space.layouts()) {
-      const auto first = std::upper_bound(layout.cuts.begin(), layout.cuts.end(), 0.0);
-      begins[at(static_cast<int>(first - layout.cuts.begin()) - 1)] = true;
+      begins[at(layout.first())] = true;
     }
     for (int device = 0; device < static_cast<int>(m_devices.size()); ++device) {
       if (!begins[at(device)]) {
@@ -164,7 +165,7 @@ class Search {
     to.used = bucket.used;
     bool before = false;
     for (std::size_t d = 0; d < m_devices.size(); ++d) {
-      const bool uses = usesDevice(first, choice, static_cast<int>(d));
+      const bool uses = m_space.uses(first, choice, static_cast<int>(d));
       to.used[d] = to.used[d] || uses;
       before = before || (uses && static_cast<int>(d) < bucket.firstDevice);
     }
@@ -190,17 +191,6 @@ class Search {
         }
       }
     }
-  }
-
-  bool usesDevice(int first, const TrainingChoice& choice, int device) const {
-    for (int op = first; op <= choice.last; ++op) {
-      for (const StepId id : m_space.ops()[at(op)].steps) {
-        if (m_space.stepPlan(choice.layout, id)->rows(device).count() > 0) {
-          return true;
-        }
-      }
-    }
-    return false;
   }
 
   // Adds what a group needs; whether that fits.
@@ -339,34 +329,55 @@ class Search {
     return true;
   }
 
-  // Keeps the beam: half of it the earliest, half of it those with most room left.
-  void thin(Layer& layer) {
-    std::vector<std::tuple<double, double, const Label*>> all;
-    for (const auto& [key, bucket] : layer) {
-      for (const Label& label : bucket.labels) {
-        all.emplace_back(label.seconds.both(), tightness(label), &label);
-      }
+  std::vector<TrainingGuide::Base> basesOf(const Label& label) const {
+    std::vector<TrainingGuide::Base> bases;
+    for (const Need& need : label.needs) {
+      const std::int64_t small = kSmallTensors + (m_inFlight - 1) * kSmallTensorsInFlight;
+      bases.push_back({need.weights + need.roots + (m_inFlight - 1) * need.held + small,
+                       need.held + kSmallTensorsInFlight,
+                       std::max(need.forward, need.backward)});
     }
-    if (all.size() <= m_request.beam) {
+    return bases;
+  }
+
+  double promiseOf(const Label& label, int op) const {
+    if (m_request.goal == TrainingGoal::Smallest) {
+      return m_guide->share(op, basesOf(label));
+    }
+    return label.seconds.both() + (m_memory ? m_guide->seconds(op, basesOf(label)) : 0.0);
+  }
+
+  // Keeps the beam: most of it those that may end first by the guide, the rest those with
+  // most room left.
+  void thin(Layer& layer, int op) {
+    std::size_t count = 0;
+    for (const auto& [key, bucket] : layer) {
+      count += bucket.labels.size();
+    }
+    if (count <= m_request.beam) {
       return;
     }
     m_exact = false;
-    std::vector<const Label*> kept;
-    if (m_request.goal == TrainingGoal::Fastest) {
-      std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
-        return std::get<0>(a) < std::get<0>(b);
-      });
-      for (std::size_t n = 0; n < m_request.beam / 2; ++n) {
-        kept.push_back(std::get<2>(all[n]));
+    if (m_memory && !m_guide) {
+      m_guide.emplace(m_groups, m_space, m_devices, m_request.first, m_request.end, m_inFlight - 1);
+    }
+    std::vector<std::tuple<double, double, const Label*>> all;
+    for (const auto& [key, bucket] : layer) {
+      for (const Label& label : bucket.labels) {
+        all.emplace_back(promiseOf(label, op), m_memory ? tightness(label) : 0.0, &label);
       }
     }
     std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+      return std::tie(std::get<0>(a), std::get<1>(a)) < std::tie(std::get<0>(b), std::get<1>(b));
+    });
+    const auto most =
+        all.begin() + static_cast<std::ptrdiff_t>(m_request.beam - m_request.beam / 4);
+    std::stable_sort(most, all.end(), [](const auto& a, const auto& b) {
       return std::get<1>(a) < std::get<1>(b);
     });
-    for (std::size_t n = 0; n < all.size() && kept.size() < m_request.beam; ++n) {
-      if (std::find(kept.begin(), kept.end(), std::get<2>(all[n])) == kept.end()) {
-        kept.push_back(std::get<2>(all[n]));
-      }
+    std::vector<const Label*> kept;
+    for (std::size_t n = 0; n < m_request.beam; ++n) {
+      kept.push_back(std::get<2>(all[n]));
     }
     std::sort(kept.begin(), kept.end());
     for (auto& [key, bucket] : layer) {
@@ -431,6 +442,7 @@ class Search {
   const bool m_alone;
   TrainingGroups m_groups;
   std::int64_t m_inFlight = 1;
+  std::optional<TrainingGuide> m_guide;
   std::vector<std::int64_t> m_weightsBehind;  // at most, by the number of operations done
   bool m_memory = false;
   std::vector<Layer> m_at;  // by the number of operations done

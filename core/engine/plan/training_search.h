@@ -23,7 +23,7 @@ struct StageRequest {
   bool mustDivide = false;                           // only with more than one device
   TrainingGoal goal = TrainingGoal::Fastest;
   // Labels kept after each operation. Where fewer arise, what is found is the best there is.
-  std::size_t beam = 256;
+  std::size_t beam = 64;
 };
 
 // Seconds are for the whole batch.

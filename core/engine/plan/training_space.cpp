@@ -97,12 +97,19 @@ bool TrainingSpace::sameRows(int first, const TrainingChoice& a, const TrainingC
   return true;
 }
 
+std::vector<TrainingChoice> TrainingSpace::choicesOf(int first, int end, int layout) const {
+  std::vector<TrainingChoice> choices{{first, layout, false}};
+  const int longest = m_recomputes ? std::min(kLongestRecomputed, end - first) : 0;
+  for (int length = 1; length <= longest; ++length) {
+    choices.push_back({first + length - 1, layout, true});
+  }
+  return choices;
+}
+
 std::vector<TrainingChoice> TrainingSpace::choicesFrom(int first, int end) const {
   std::vector<TrainingChoice> choices;
-  const int longest = m_recomputes ? std::min(kLongestRecomputed, end - first) : 0;
   for (int layout = 0; layout < static_cast<int>(layouts().size()); ++layout) {
-    for (int length = 0; length <= longest; ++length) {
-      const TrainingChoice choice{first + std::max(0, length - 1), layout, length > 0};
+    for (const TrainingChoice& choice : choicesOf(first, end, layout)) {
       if (std::none_of(choices.begin(), choices.end(), [&](const TrainingChoice& known) {
             return sameRows(first, known, choice);
           })) {
@@ -111,6 +118,17 @@ std::vector<TrainingChoice> TrainingSpace::choicesFrom(int first, int end) const
     }
   }
   return choices;
+}
+
+bool TrainingSpace::uses(int first, const TrainingChoice& choice, int device) const {
+  for (int op = first; op <= choice.last; ++op) {
+    for (const StepId id : m_ops[at(op)].steps) {
+      if (stepPlan(choice.layout, id)->rows(device).count() > 0) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 TrainingSeconds TrainingSpace::seconds(int first, const TrainingChoice& choice) const {

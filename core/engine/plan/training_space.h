@@ -53,8 +53,14 @@ class TrainingSpace {
   // be the same are given once.
   [[nodiscard]] std::vector<TrainingChoice> choicesFrom(int first, int end) const;
 
+  // Those by one layout.
+  [[nodiscard]] std::vector<TrainingChoice> choicesOf(int first, int end, int layout) const;
+
   // How a step lies by a layout; the same object where two do not differ.
   [[nodiscard]] const StepPlan* stepPlan(int layout, StepId id) const;
+
+  // Whether a choice gives rows to a device.
+  [[nodiscard]] bool uses(int first, const TrainingChoice& choice, int device) const;
 
   // Of the operations of a choice, devices waiting for each other after every one.
   [[nodiscard]] TrainingSeconds seconds(int first, const TrainingChoice& choice) const;
