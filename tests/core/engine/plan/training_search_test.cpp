@@ -2,6 +2,7 @@
 #include "core/engine/plan/training_search.h"
 
 #include "core/engine/plan/budget.h"
+#include "core/engine/plan/pipeline_search.h"
 #include "core/engine/plan/predict.h"
 #include "core/engine/plan/predict_training.h"
 
@@ -169,49 +170,91 @@ StageRequest wholeOf(const TrainingSpace& space) {
   return request;
 }
 
-// The fastest of all plans of the space that fit; infinite where none does.
+// The fastest of all plans that fit; infinite where none does. Of one stage on all devices
+// or of several, each on consecutive devices of its own.
 class Exhaustive {
  public:
-  Exhaustive(const Case& of, const TimeModel& times, const TrainingSpace& space, bool mustDivide)
-      : m_case(of), m_times(times), m_space(space), m_mustDivide(mustDivide) {}
+  Exhaustive(const Case& of, const TimeModel& times, bool recomputes, int stages = 1)
+      : m_case(of),
+        m_times(times),
+        m_recomputes(recomputes),
+        m_stages(stages),
+        m_plan(of.blank),
+        m_count(static_cast<int>(trainingOps(of.graph, of.program).size())) {}
 
-  void run(int first = 0) {
-    const int count = static_cast<int>(m_space.ops().size());
-    if (first == count) {
-      Plan plan = m_case.blank;
-      int number = 0;
-      apply(m_stage, m_space, 0, number, plan);
-      if (m_mustDivide && plan.devicesUsed() < 2) {
-        return;
-      }
-      ++plans;
-      plan = m_case.judged(std::move(plan), m_times);
-      least = std::min(least, tightness(plan));
-      if (fitsBudgets(plan)) {
-        ++fitting;
-        best = std::min(best, plan.makespanSeconds);
-      }
-      return;
-    }
-    for (const TrainingChoice& choice : m_space.choicesFrom(first, count)) {
-      m_stage.choices.emplace_back(first, choice);
-      run(choice.last + 1);
-      m_stage.choices.pop_back();
-    }
-  }
+  void run() { stage(0, 0, 0, 0); }
 
   double best = std::numeric_limits<double>::infinity();
   double least = std::numeric_limits<double>::infinity();
   int plans = 0;
   int fitting = 0;
+  bool mustDivide = false;
 
  private:
+  void stage(int number, int op, int device, int segments) {
+    const auto devices = static_cast<int>(m_case.devices.size());
+    if (number == m_stages) {
+      judge();
+      return;
+    }
+    const int behind = m_stages - number - 1;
+    for (int to = behind > 0 ? device + 1 : devices; to <= devices - behind; ++to) {
+      PlanSpaceOptions options;
+      options.firstDevice = static_cast<std::size_t>(device);
+      options.endDevice = static_cast<std::size_t>(to);
+      const TrainingSpace space = m_case.space(m_times, m_recomputes, options);
+      for (int end = behind > 0 ? op + 1 : m_count; end <= m_count - behind; ++end) {
+        const auto next = [&](int made) { stage(number + 1, end, to, made); };
+        choices(space, number, op, end, segments, next);
+      }
+    }
+  }
+
+  void choices(const TrainingSpace& space,
+               int number,
+               int op,
+               int end,
+               int segments,
+               const std::function<void(int)>& next) {
+    if (op == end) {
+      next(segments);
+      return;
+    }
+    for (const TrainingChoice& choice : space.choicesFrom(op, end)) {
+      int made = segments;
+      apply({{}, {{op, choice}}}, space, number, made, m_plan);
+      choices(space, number, choice.last + 1, end, made, next);
+    }
+  }
+
+  void judge() {
+    if (mustDivide && m_plan.devicesUsed() < 2) {
+      return;
+    }
+    ++plans;
+    const Plan plan = m_case.judged(m_plan, m_times);
+    least = std::min(least, tightness(plan));
+    if (fitsBudgets(plan)) {
+      ++fitting;
+      best = std::min(best, plan.makespanSeconds);
+    }
+  }
+
   const Case& m_case;
   const TimeModel& m_times;
-  const TrainingSpace& m_space;
-  const bool m_mustDivide;
-  StagePlan m_stage;
+  const bool m_recomputes;
+  const int m_stages;
+  Plan m_plan;
+  const int m_count;
 };
+
+std::int64_t largestPeak(const Plan& plan) {
+  std::int64_t most = 0;
+  for (const DevicePlan& d : plan.devices) {
+    most = std::max(most, d.predictedPeakBytes);
+  }
+  return most;
+}
 
 TEST(TrainingSearch, EqualsBruteForceOnSmallRandomGraphs) {
   std::mt19937 random(11);
@@ -245,16 +288,14 @@ TEST(TrainingSearch, EqualsBruteForceOnSmallRandomGraphs) {
     };
     const std::optional<Plan> free = find(TrainingGoal::Fastest);
     ASSERT_TRUE(free);
-    std::int64_t most = 0;
-    for (const DevicePlan& d : free->devices) {
-      most = std::max(most, d.predictedPeakBytes);
-    }
+    const std::int64_t most = largestPeak(*free);
     for (const double share : {1e6, 1.0, 0.9, 0.75, 0.6, 0.5}) {
       SCOPED_TRACE(fmt::format("round {} share {}\n{}", round, share, one.graph.toText()));
       one.setBudgets([&](std::size_t n) {
         return static_cast<std::int64_t>(share * (n == 1 ? 0.93 : 1.0) * static_cast<double>(most));
       });
-      Exhaustive all(one, times, space, request.mustDivide);
+      Exhaustive all(one, times, round % 5 != 4);
+      all.mustDivide = request.mustDivide;
       all.run();
       const std::optional<Plan> found = find(TrainingGoal::Fastest);
       ASSERT_EQ(found.has_value(), std::isfinite(all.best));
@@ -276,6 +317,73 @@ TEST(TrainingSearch, EqualsBruteForceOnSmallRandomGraphs) {
   EXPECT_GT(infeasible, 30);
   EXPECT_GT(bound, 60);
   EXPECT_GT(recomputed, 30);
+}
+
+TEST(TrainingSearch, EqualsBruteForceOverPipelines) {
+  std::mt19937 random(12);
+  int infeasible = 0;
+  int bound = 0;
+  int recomputed = 0;
+  for (int round = 0; round < 36; ++round) {
+    const std::vector<int> threads =
+        round % 3 == 2 ? std::vector<int>{2, 1, 3} : std::vector<int>{1 + round % 2, 2};
+    const int stages = round % 6 == 5 ? 2 : static_cast<int>(threads.size());
+    const bool recomputes = round % 5 != 4;
+    const int steps = stages < static_cast<int>(threads.size()) ? 2 : 4;
+    Case one(RandomGraph(random).make(steps), threads, 4, 2 + round % 3 + (stages > 2 ? 1 : 0));
+    one.blank.microBatches = std::min(one.blank.microBatches, 4);
+    one.blank.schedule =
+        round % 2 == 0 ? PipelineSchedule::GPipe : PipelineSchedule::OneForwardOneBackward;
+    const TimeModel times = one.times();
+    PipelineOptions options;
+    options.stages = stages;
+    options.recomputes = recomputes;
+    options.beam = 1'000'000;
+    const auto find = [&] {
+      return searchPipeline(one.blank, one.graph, one.program, one.shapes, times, options);
+    };
+    const PipelineResult free = find();
+    ASSERT_TRUE(free.plan);
+    const std::int64_t most = largestPeak(*free.plan);
+    for (const double share : {1e6, 0.95, 0.8, 0.65, 0.5}) {
+      SCOPED_TRACE(fmt::format("round {} share {}\n{}", round, share, one.graph.toText()));
+      one.setBudgets([&](std::size_t n) {
+        return static_cast<std::int64_t>(share * (n == 1 ? 0.93 : 1.0) * static_cast<double>(most));
+      });
+      Exhaustive all(one, times, recomputes, stages);
+      all.run();
+      const PipelineResult found = find();
+      EXPECT_TRUE(found.exact);
+      ASSERT_EQ(found.plan.has_value(), std::isfinite(all.best));
+      infeasible += found.plan ? 0 : 1;
+      bound += found.plan && all.fitting < all.plans ? 1 : 0;
+      if (found.plan) {
+        EXPECT_NEAR(found.plan->makespanSeconds, all.best, 1e-9 * all.best);
+        EXPECT_EQ(stageCount(*found.plan), stages);
+        EXPECT_TRUE(checkTraining(*found.plan, one.graph, one.program));
+        recomputed += std::any_of(found.plan->steps.begin(),
+                                  found.plan->steps.end(),
+                                  [](const auto& s) { return s.recomputed > 0; });
+      }
+    }
+  }
+  EXPECT_GT(infeasible, 15);
+  EXPECT_GT(bound, 40);
+  EXPECT_GT(recomputed, 10);
+}
+
+TEST(TrainingSearch, ABeamThatIsTooNarrowIsSaidAndStillGivesAPlan) {
+  std::mt19937 random(4);
+  Case one(RandomGraph(random).make(7), {1, 2});
+  const TimeModel times = one.times();
+  const TrainingSpace space = one.space(times, true);
+  const TrainingFacts facts(one.blank, one.graph, one.program, one.shapes);
+  StageRequest request = wholeOf(space);
+  request.goal = TrainingGoal::Smallest;
+  request.beam = 4;
+  const StageResult found = searchStage(one.blank, facts, space, request);
+  ASSERT_EQ(found.plans.size(), 1U);
+  EXPECT_FALSE(found.exact);
 }
 
 }  // namespace
