@@ -77,6 +77,11 @@ std::int64_t TrainingGroups::bytesOf(NodeId id, int device) const {
   return rowsOn(*m_placement[at(id)], device) * m_facts.of(id).rowBytes;
 }
 
+bool TrainingGroups::leaves(NodeId id) const {
+  const NodeId last = m_facts.of(id).lastReader;
+  return id >= nodeAt(m_first) && last >= nodeAt(m_end) && last < m_facts.graph().size();
+}
+
 const TrainingGroups::Layer& TrainingGroups::layer(int op) const {
   return m_layers[at(op - m_first)];
 }
@@ -85,24 +90,37 @@ void TrainingGroups::addLayer(int op) {
   const Graph& graph = m_facts.graph();
   const NodeId here = nodeAt(op);
   const NodeId end = nodeAt(m_end);
-  std::vector<bool> readHere(at(here), false);  // by the stage, from here on
-  std::vector<bool> readInStage(at(here), false);
   std::vector<bool> readBefore(at(here), false);
+  std::vector<bool> readHere(at(here), false);  // by the stage, from here on
   // Nodes whose gradients may be one tensor.
   std::vector<NodeId> shares(at(graph.size()));
   std::iota(shares.begin(), shares.end(), NodeId{0});
   const std::function<NodeId(NodeId)> rootOf = [&](NodeId id) {
     return shares[at(id)] == id ? id : rootOf(shares[at(id)]);
   };
-  for (NodeId id = nodeAt(m_first); id < end; ++id) {
+  std::vector<bool> hasGradient(at(graph.size()), false);
+  for (NodeId id = end; id-- > nodeAt(m_first);) {
+    hasGradient[at(id)] = hasGradient[at(id)] || id == graph.output() || leaves(id);
     for (const NodeId input : graph.node(id).inputs) {
       if (input < here) {
-        readInStage[at(input)] = true;
         (id >= here ? readHere : readBefore)[at(input)] = true;
       }
-      if (id >= here && m_facts.of(id).passes) {
+      if (id < here) {
+        continue;
+      }
+      const bool passes = m_facts.of(id).passes;
+      hasGradient[at(input)] =
+          hasGradient[at(input)] || !passes || hasGradient[at(id)] || leaves(input);
+      if (passes) {
         shares[at(rootOf(input))] = rootOf(id);
       }
+    }
+  }
+  // What passes on the gradient that came for it.
+  std::set<NodeId> sent;
+  for (NodeId id = here; id < end; ++id) {
+    if (leaves(id)) {
+      sent.insert(rootOf(id));
     }
   }
   Layer layer;
@@ -110,25 +128,36 @@ void TrainingGroups::addLayer(int op) {
   std::map<NodeId, std::vector<int>> sharing;
   for (NodeId id = 1; id < here; ++id) {
     const bool made = id >= nodeAt(m_first);
-    if (m_facts.of(id).lastReader < here || (!made && !readInStage[at(id)])) {
+    if (m_facts.of(id).lastReader < here || (!made && !readHere[at(id)] && !readBefore[at(id)])) {
       continue;
     }
-    const auto n = static_cast<std::int8_t>(layer.live.size());
+    const std::size_t n = layer.live.size();
     layer.live.push_back(id);
     layer.readBefore.push_back(readBefore[at(id)]);
-    const bool leaves = made && m_facts.of(id).lastReader < graph.size();
-    if (readHere[at(id)] || id == graph.output()) {
-      own.push_back(n);
-      sharing[rootOf(id)].push_back(n);
+    const bool onlySent = leaves(id) && !readHere[at(id)];
+    if (hasGradient[at(id)] && !onlySent) {
+      own.push_back(Hold::number(n));
+      sharing[rootOf(id)].push_back(static_cast<int>(n));
     } else {
-      own.push_back(leaves ? Hold::kRoot : Hold::kNone);
+      own.push_back(onlySent ? Hold::root(n) : Hold::kNone);
     }
   }
   layer.gradients = {own};
   for (const auto& [root, group] : sharing) {
     std::vector<std::vector<std::int8_t>> more;
     for (std::vector<std::int8_t>& classes : layer.gradients) {
-      forEachSharing(classes, group, [&] { more.push_back(classes); });
+      forEachSharing(classes, group, [&] {
+        more.push_back(classes);
+        // One of the tensors may be that which came.
+        for (std::size_t n = 0; n < group.size() && sent.contains(root); ++n) {
+          std::vector<std::int8_t> one = classes;
+          std::replace(
+              one.begin(), one.end(), static_cast<std::int8_t>(group[n]), Hold::root(at(group[n])));
+          if (one != classes) {
+            more.push_back(std::move(one));
+          }
+        }
+      });
     }
     layer.gradients = std::move(more);
   }
@@ -144,10 +173,11 @@ std::vector<std::vector<std::int8_t>> TrainingGroups::gradientsOn(
   for (std::vector<std::int8_t> classes : layer.gradients) {
     std::map<std::int8_t, std::int8_t> first;
     for (std::size_t n = 0; n < classes.size(); ++n) {
+      const std::int8_t number = classes[n] < 0 ? Hold::root(n) : Hold::number(n);
       if (rowsOn(*bounds[n], device) == 0) {
         classes[n] = Hold::kNone;
-      } else if (classes[n] >= 0) {
-        classes[n] = first.emplace(classes[n], static_cast<std::int8_t>(n)).first->second;
+      } else if (classes[n] != Hold::kNone) {
+        classes[n] = first.emplace(classes[n], number).first->second;
       }
     }
     if (std::find(all.begin(), all.end(), classes) == all.end()) {
@@ -304,19 +334,21 @@ TrainingGroups::DeviceResult TrainingGroups::replay(const Group& group,
     result.after.emplace_back(n, hold);
   }
   replay.clear(tape.values);
-  std::vector<Id> made(to.live.size());
+  std::map<std::int8_t, Id> made;
   std::set<int> roots;
   for (const int n : group.touchedAfter) {
     const NodeId id = to.live[at(n)];
     const std::int8_t number = gradients[at(n)];
-    if (number == Hold::kRoot) {
-      tape.gradients[id] = bytes.make(replay.valueBytes(id));
-      roots.insert(bytes.hold(tape.gradients[id]).tensor);
+    if (number == Hold::kNone) {
+      continue;
+    }
+    Id& gradient = made[number];
+    const bool isNew = gradient.tensor < 0;
+    gradient = isNew ? bytes.make(replay.valueBytes(id)) : bytes.hold(gradient);
+    tape.gradients[id] = gradient;
+    if (isNew && number < 0) {
+      roots.insert(bytes.hold(gradient).tensor);
       counted += replay.valueBytes(id);
-    } else if (number != Hold::kNone) {
-      Id& gradient = made[at(number)];
-      gradient = gradient.tensor < 0 ? bytes.make(replay.valueBytes(id)) : bytes.hold(gradient);
-      tape.gradients[id] = gradient;
     }
   }
   bytes.restart();
@@ -328,9 +360,8 @@ TrainingGroups::DeviceResult TrainingGroups::replay(const Group& group,
     std::int8_t number = Hold::kNone;
     if (found != tape.gradients.end() && found->second.tensor >= 0) {
       const int tensor = found->second.tensor;
-      number = roots.contains(tensor)
-                   ? Hold::kRoot
-                   : numbers.emplace(tensor, static_cast<std::int8_t>(n)).first->second;
+      const std::int8_t own = roots.contains(tensor) ? Hold::root(at(n)) : Hold::number(at(n));
+      number = numbers.emplace(tensor, own).first->second;
     }
     result.gradient.emplace_back(n, number);
   }
@@ -363,9 +394,7 @@ const TrainingGroups::DeviceResult& TrainingGroups::known(const Group& group,
 
 void TrainingGroups::addParameters(const Group& group, int device, GroupNeed& need) const {
   for (const NodeId id : layer(group.choice.last + 1).live) {
-    const bool leaves = m_facts.of(id).lastReader < m_facts.graph().size() &&
-                        m_facts.of(id).lastReader >= nodeAt(m_end);
-    if (id >= group.segment->begin && leaves) {
+    if (id >= group.segment->begin && leaves(id)) {
       need.roots += bytesOf(id, device);
     }
   }
@@ -478,7 +507,7 @@ std::vector<StageBytes::Sent> TrainingGroups::sent(const Boundary& start,
   std::map<std::int8_t, StageBytes::Sent> all;
   for (std::size_t n = 0; n < here.live.size(); ++n) {
     const Hold& hold = start.holds[at(device) * here.live.size() + n];
-    if (hold.gradient >= 0) {
+    if (hold.gradient != Hold::kNone) {
       StageBytes::Sent& one = all[hold.gradient];
       one.bytes = rowsOn(*start.bounds[n], device) * m_facts.of(here.live[n]).rowBytes;
       one.to.push_back(stageOf[at(here.live[n])]);

@@ -18,11 +18,16 @@ namespace argand::engine {
 // tensors; two values of one number share it.
 struct Hold {
   static constexpr std::int8_t kNone = -1;
-  static constexpr std::int8_t kRoot = -2;  // what the stages behind have sent
 
   std::int8_t value = kNone;
-  std::int8_t gradient = kNone;  // when backward comes back here
-  bool saved = false;            // for the backward of what is before
+  // The same of its gradient when backward comes back here. Below kNone where it is one that
+  // the stages behind have sent, which the graph holds to the end of backward.
+  std::int8_t gradient = kNone;
+  bool saved = false;  // for the backward of what is before
+
+  static std::int8_t number(std::size_t n) { return static_cast<std::int8_t>(n); }
+
+  static std::int8_t root(std::size_t n) { return static_cast<std::int8_t>(-2 - number(n)); }
 };
 
 // How everything lies that lives there. Gradients are a guess about what comes behind, to
@@ -104,6 +109,8 @@ class TrainingGroups {
   };
 
   [[nodiscard]] NodeId nodeAt(int op) const;
+  // Made in the stage and read by a later one.
+  [[nodiscard]] bool leaves(NodeId id) const;
   [[nodiscard]] std::int64_t bytesOf(NodeId id, int device) const;
   [[nodiscard]] const Layer& layer(int op) const;
   void addLayer(int op);

@@ -22,7 +22,18 @@ class RandomGraph {
  public:
   explicit RandomGraph(std::mt19937& random) : m_random(random) {}
 
+  // Again where so much is read by nothing that fewer steps than that are left.
   Graph make(int steps) {
+    Graph graph;
+    do {
+      graph = once(steps);
+    } while (static_cast<int>(lowered(graph).steps.size()) < steps);
+    return graph;
+  }
+
+ private:
+  Graph once(int steps) {
+    m_graph = {};
     m_made = {{m_graph.add("input", InputOp{2}), 0}};
     for (int n = 0; n < steps; ++n) {
       m_made.push_back(finished(added(fmt::format("s{}", n)), fmt::format("s{}", n)));
@@ -35,7 +46,6 @@ class RandomGraph {
     return std::move(m_graph);
   }
 
- private:
   struct Made {
     NodeId node = 0;
     int level = 0;  // halvings
@@ -287,7 +297,13 @@ TEST(TrainingSearch, EqualsBruteForceOnSmallRandomGraphs) {
       return plan;
     };
     const std::optional<Plan> free = find(TrainingGoal::Fastest);
-    ASSERT_TRUE(free);
+    Exhaustive any(one, times, false);
+    any.mustDivide = request.mustDivide;
+    any.run();
+    ASSERT_EQ(free.has_value(), any.plans > 0);  // some have too few slices to be divided
+    if (!free) {
+      continue;
+    }
     const std::int64_t most = largestPeak(*free);
     for (const double share : {1e6, 1.0, 0.9, 0.75, 0.6, 0.5}) {
       SCOPED_TRACE(fmt::format("round {} share {}\n{}", round, share, one.graph.toText()));
