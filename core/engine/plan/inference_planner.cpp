@@ -5,12 +5,12 @@
 #include "core/engine/plan/layer_cut.h"
 #include "core/engine/plan/plan_search.h"
 #include "core/engine/plan/plan_space.h"
+#include "core/engine/plan/plan_words.h"
 #include "core/engine/plan/predict.h"
 #include "core/engine/plan/simulator.h"
 #include "core/engine/plan/spill.h"
 
 #include <algorithm>
-#include <set>
 #include <sstream>
 
 namespace argand::engine {
@@ -231,10 +231,7 @@ class Ladder {
 
   // Which step of the ladder it is, and why.
   std::string reasonOf(const Plan& plan) const {
-    std::string reason =
-        plan.kind == "single"
-            ? fmt::format("All on {}.", m_request.devices[at(ownerOf(plan.steps[0]))].name)
-            : fmt::format("Slabs over {} devices{}.", plan.devicesUsed(), gatheredOf(plan));
+    std::string reason = divisionWords(plan);
     if (!m_words.resident) {
       Plan resident = plan;
       for (StepPlan& step : resident.steps) {
@@ -257,38 +254,6 @@ class Ladder {
                             m_words.spill ? "" : ", as there is no room for them on the device");
     }
     return reason;
-  }
-
-  static int ownerOf(const StepPlan& step) {
-    int device = 0;
-    while (step.rows(device).count() == 0) {
-      ++device;
-    }
-    return device;
-  }
-
-  // "; 9 of 24 steps are gathered on cpu:0, ..." where one device has all rows of a step.
-  std::string gatheredOf(const Plan& plan) const {
-    std::set<int> owners;
-    int steps = 0;
-    for (const StepPlan& step : plan.steps) {
-      const int owner = ownerOf(step);
-      if (step.rows(owner).count() == step.bounds.back()) {
-        owners.insert(owner);
-        ++steps;
-      }
-    }
-    std::vector<std::string> names;
-    for (const int owner : owners) {
-      names.push_back(m_request.devices[at(owner)].name);
-    }
-    return steps == 0 ? std::string()
-                      : fmt::format(
-                            "; {} of {} steps are gathered on {}, being too small to divide "
-                            "or too heavy to have twice",
-                            steps,
-                            plan.steps.size(),
-                            fmt::join(names, " and "));
   }
 
   const Graph& m_graph;

@@ -56,7 +56,16 @@ class LiveBytes {
 
   void doing(NodeId node) { m_doing = node; }
 
+  [[nodiscard]] std::int64_t bytesOf(Id id) const {
+    return id.tensor < 0 ? 0 : m_tensors[static_cast<std::size_t>(id.tensor)].bytes;
+  }
+
+  [[nodiscard]] std::int64_t live() const { return m_live; }
+
   [[nodiscard]] std::int64_t peak() const { return m_peak; }
+
+  // The peak from now on.
+  void restart() { m_peak = m_live; }
 
   [[nodiscard]] NodeId where() const { return m_where; }
 

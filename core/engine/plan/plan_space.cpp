@@ -28,6 +28,10 @@ bool alike(const DeviceSpec& a, const DeviceSpec& b) {
          a.profile == b.profile;
 }
 
+int Layout::first() const {
+  return static_cast<int>(std::upper_bound(cuts.begin(), cuts.end(), 0.0) - cuts.begin()) - 1;
+}
+
 PlanSpace::PlanSpace(const Graph& graph,
                      const Program& program,
                      const std::vector<Shape>& shapes,
@@ -40,30 +44,35 @@ PlanSpace::PlanSpace(const Graph& graph,
       m_devices(devices),
       m_times(times),
       m_options(options) {
-  const std::size_t count = devices.size();
+  const std::size_t begin = options.firstDevice;
+  const std::size_t count = std::min(options.endDevice, devices.size()) - begin;
+  const auto seconds = [&](std::size_t n) {
+    return options.training ? times.trainingAloneSeconds(static_cast<int>(n))
+                            : times.aloneSeconds(static_cast<int>(n));
+  };
   std::vector<std::size_t> fastest(count);
-  std::iota(fastest.begin(), fastest.end(), std::size_t{0});
+  std::iota(fastest.begin(), fastest.end(), begin);
   std::stable_sort(fastest.begin(), fastest.end(), [&](std::size_t a, std::size_t b) {
-    return times.aloneSeconds(static_cast<int>(a)) < times.aloneSeconds(static_cast<int>(b));
+    return seconds(a) < seconds(b);
   });
   if (options.slabs) {
     for (std::size_t used = count; used > 1; used = count > kFewDevices ? used / 2 : used - 1) {
-      std::vector<double> shares(count, 0.0);
+      std::vector<double> shares(devices.size(), 0.0);
       for (std::size_t n = 0; n < used; ++n) {
-        shares[fastest[n]] = 1.0 / times.aloneSeconds(static_cast<int>(fastest[n]));
+        shares[fastest[n]] = 1.0 / seconds(fastest[n]);
       }
       add(fmt::format("slabs over {} devices by speed", used), shares);
     }
   }
   if (options.single) {
-    for (std::size_t n = 0; n < count; ++n) {
+    for (std::size_t n = begin; n < begin + count; ++n) {
       // Of many devices that do not differ, one will do.
       const bool again = count > kFewDevices &&
-                         std::any_of(devices.begin(),
+                         std::any_of(devices.begin() + static_cast<std::ptrdiff_t>(begin),
                                      devices.begin() + static_cast<std::ptrdiff_t>(n),
                                      [&](const DeviceSpec& d) { return alike(d, devices[n]); });
       if (!again) {
-        std::vector<double> shares(count, 0.0);
+        std::vector<double> shares(devices.size(), 0.0);
         shares[n] = 1.0;
         add(devices[n].name, shares);
       }

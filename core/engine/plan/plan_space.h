@@ -6,6 +6,7 @@
 #include "core/engine/plan/time_model.h"
 
 #include <deque>
+#include <limits>
 #include <vector>
 
 // What an inference plan may be made of: how the rows of a step can be divided,
@@ -19,6 +20,9 @@ struct Layout {
   std::string words;  // "cpu:0", "2 devices by speed"
   std::vector<double> cuts;
   int devices = 1;  // that have something
+
+  // The first of them.
+  [[nodiscard]] int first() const;
 };
 
 struct PlanSpaceOptions {
@@ -28,6 +32,11 @@ struct PlanSpaceOptions {
   // The layouts; one device each, slabs over the fastest ones. More are added by `add`.
   bool single = true;
   bool slabs = true;
+  // How fast a device is counts in training steps.
+  bool training = false;
+  // The devices that these layouts use.
+  std::size_t firstDevice = 0;
+  std::size_t endDevice = std::numeric_limits<std::size_t>::max();
 };
 
 // Steps first..last by one layout, run together.

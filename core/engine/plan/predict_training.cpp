@@ -3,6 +3,7 @@
 
 #include "core/engine/plan/training_memory.h"
 #include "core/engine/plan/training_plan.h"
+#include "core/engine/plan/training_space.h"
 
 #include <algorithm>
 
@@ -19,16 +20,13 @@ void estimateTrainingTimes(Plan& plan, const TimeModel& times) {
   for (std::size_t n = 0; n < plan.steps.size(); ++n) {
     const StepPlan& step = plan.steps[n];
     const auto id = static_cast<StepId>(n);
-    TrainingSeconds slowest;
     for (std::size_t m = 0; m < plan.devices.size(); ++m) {
       const int device = static_cast<int>(m);
       alone[m].push_back(times.trainingSeconds(device, id, {0, times.work(id).depth}).both());
-      TrainingSeconds own = times.trainingSeconds(device, id, step.rows(device));
-      own.backward += step.recomputed > 0 ? own.forward : 0.0;
-      plan.devices[m].busySeconds += own.both();
-      slowest.forward = std::max(slowest.forward, own.forward);
-      slowest.backward = std::max(slowest.backward, own.backward);
+      const TrainingSeconds own = times.trainingSeconds(device, id, step.rows(device));
+      plan.devices[m].busySeconds += own.both() + (step.recomputed > 0 ? own.forward : 0.0);
     }
+    const TrainingSeconds slowest = slowestSeconds(times, id, step, step.recomputed > 0);
     const auto stage = static_cast<std::size_t>(step.stage);
     forward[stage] += slowest.forward / plan.microBatches;
     backward[stage] += slowest.backward / plan.microBatches;
@@ -41,8 +39,9 @@ void predictTraining(Plan& plan,
                      const Graph& graph,
                      const Program& program,
                      const std::vector<Shape>& shapes) {
+  const std::vector<TrainingMemory> all = trainingMemory(plan, graph, program, shapes);
   for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    const TrainingMemory memory = trainingMemory(plan, graph, program, shapes, m);
+    const TrainingMemory& memory = all[m];
     DevicePlan& device = plan.devices[m];
     device.weightBytes = memory.weightBytes;
     device.predictedPeakBytes = memory.peakBytes;
@@ -54,8 +53,8 @@ std::vector<std::int64_t> bytesBetweenSteps(const Plan& plan, const Graph& graph
   const Program program = lowered(graph);
   const auto shapes = graph.shapes(plan.input).value();
   std::vector<std::int64_t> bytes;
-  for (std::size_t m = 0; m < plan.devices.size(); ++m) {
-    bytes.push_back(trainingMemory(plan, graph, program, shapes, m).bytesBetweenSteps);
+  for (const TrainingMemory& memory : trainingMemory(plan, graph, program, shapes)) {
+    bytes.push_back(memory.bytesBetweenSteps);
   }
   return bytes;
 }

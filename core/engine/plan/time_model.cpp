@@ -206,6 +206,14 @@ TrainingSeconds TimeModel::trainingSeconds(int device, StepId step, const RowRan
                       (w.readsInput ? 1.0 : 2.0 + w.inputPasses) * read)};
 }
 
+double TimeModel::trainingAloneSeconds(int device) const {
+  double seconds = 0.0;
+  for (StepId id = 0; id < static_cast<StepId>(m_work.size()); ++id) {
+    seconds += trainingSeconds(device, id, {0, work(id).depth}).both();
+  }
+  return seconds;
+}
+
 const Link& TimeModel::slower(int a, int b) const {
   const Link& first = m_devices[static_cast<std::size_t>(a)].profile.link;
   const Link& second = m_devices[static_cast<std::size_t>(b)].profile.link;

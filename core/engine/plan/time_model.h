@@ -85,6 +85,8 @@ class TimeModel {
     return m_alone[static_cast<std::size_t>(device)];
   }
 
+  [[nodiscard]] double trainingAloneSeconds(int device) const;
+
   // leastSeconds of inference.
   [[nodiscard]] double boundSeconds() const { return m_bound; }
 

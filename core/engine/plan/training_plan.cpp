@@ -1,78 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/plan/training_plan.h"
 
-#include "core/base/assert.h"
-#include "core/engine/plan/budget.h"
-#include "core/engine/plan/predict_training.h"
-
 #include <algorithm>
-#include <limits>
 #include <numeric>
 #include <set>
 
 namespace argand::engine {
-
-namespace {
-
-// Every choice of where segments end: after each `group` steps, or (0) where
-// the sizes change, which is at strided and transposed convolutions.
-void markAll(Plan& plan,
-             const Program& program,
-             const std::vector<Shape>& shapes,
-             std::size_t group) {
-  int number = 0;
-  std::size_t inGroup = 0;
-  const Step* before = nullptr;
-  const StepPlan* beforePlan = nullptr;
-  for (const std::size_t n : stepsByNode(program)) {
-    const Step& step = program.steps[n];
-    const bool changes =
-        group > 0 ? inGroup >= group
-                  : before != nullptr && shapes[static_cast<std::size_t>(step.node)].size !=
-                                             shapes[static_cast<std::size_t>(before->node)].size;
-    // A global pool's two steps are one operation.
-    const bool ends = before == nullptr || plan.steps[n].stage != beforePlan->stage ||
-                      (changes && step.node != before->node);
-    if (ends) {
-      ++number;
-      inGroup = 0;
-    }
-    ++inGroup;
-    plan.steps[n].recomputed = number;
-    before = &step;
-    beforePlan = &plan.steps[n];
-  }
-}
-
-// Segments that may be kept after all, the costliest first.
-void keepWhatFits(Plan& plan,
-                  const Graph& graph,
-                  const Program& program,
-                  const std::vector<Shape>& shapes) {
-  std::vector<std::pair<std::int64_t, int>> costs;
-  for (std::size_t n = 0; n < plan.steps.size(); ++n) {
-    const auto number = static_cast<std::size_t>(plan.steps[n].recomputed);
-    costs.resize(std::max(costs.size(), number + 1), {0, 0});
-    costs[number].first -= costOf(graph, program.steps[n].node, shapes, plan.dtype).flops;
-    costs[number].second = plan.steps[n].recomputed;
-  }
-  std::sort(costs.begin(), costs.end());
-  for (const auto& [cost, number] : costs) {
-    if (number == 0) {
-      continue;
-    }
-    Plan kept = plan;
-    for (StepPlan& step : kept.steps) {
-      step.recomputed = step.recomputed == number ? 0 : step.recomputed;
-    }
-    predictTraining(kept, graph, program, shapes);
-    if (fitsBudgets(kept)) {
-      plan = std::move(kept);
-    }
-  }
-}
-
-}  // namespace
 
 std::vector<std::size_t> stepsByNode(const Program& program) {
   std::vector<std::size_t> order(program.steps.size());
@@ -81,6 +14,24 @@ std::vector<std::size_t> stepsByNode(const Program& program) {
     return program.steps[a].node < program.steps[b].node;
   });
   return order;
+}
+
+TrainingSegment segmentOf(const Graph& graph, NodeId begin, NodeId end) {
+  std::set<NodeId> reads;
+  std::set<NodeId> writes;
+  for (NodeId id = begin; id < graph.size(); ++id) {
+    for (const NodeId input : graph.node(id).inputs) {
+      if (id < end && input < begin) {
+        reads.insert(input);
+      } else if (id >= end && input >= begin && input < end) {
+        writes.insert(input);
+      }
+    }
+  }
+  if (end == graph.size()) {
+    writes.insert(graph.output());
+  }
+  return {begin, end, 0, false, {reads.begin(), reads.end()}, {writes.begin(), writes.end()}};
 }
 
 std::vector<TrainingSegment> trainingSegments(const Plan& plan,
@@ -101,27 +52,9 @@ std::vector<TrainingSegment> trainingSegments(const Plan& plan,
     segments.back().end = std::max(begin, end);
   }
   for (TrainingSegment& segment : segments) {
-    std::set<NodeId> reads;
-    for (NodeId id = segment.begin; id < segment.end; ++id) {
-      for (const NodeId input : graph.node(id).inputs) {
-        if (input < segment.begin) {
-          reads.insert(input);
-        }
-      }
-    }
-    std::set<NodeId> writes;
-    for (NodeId id = segment.end; id < graph.size(); ++id) {
-      for (const NodeId input : graph.node(id).inputs) {
-        if (input >= segment.begin && input < segment.end) {
-          writes.insert(input);
-        }
-      }
-    }
-    if (segment.end == graph.size()) {
-      writes.insert(graph.output());
-    }
-    segment.reads.assign(reads.begin(), reads.end());
-    segment.writes.assign(writes.begin(), writes.end());
+    TrainingSegment whole = segmentOf(graph, segment.begin, segment.end);
+    segment.reads = std::move(whole.reads);
+    segment.writes = std::move(whole.writes);
   }
   return segments;
 }
@@ -219,89 +152,14 @@ std::vector<int> devicesOf(const Plan& plan, int stage) {
   return devices;
 }
 
+std::vector<std::int64_t> boundsOn(int device, std::size_t devices, std::int64_t depth) {
+  std::vector<std::int64_t> bounds(devices + 1, depth);
+  std::fill_n(bounds.begin(), device + 1, 0);
+  return bounds;
+}
+
 std::int64_t microBatchSamples(const Plan& plan) {
   return (plan.input.samples + plan.microBatches - 1) / plan.microBatches;
-}
-
-void recomputeToFit(Plan& plan,
-                    const Graph& graph,
-                    const Program& program,
-                    const std::vector<Shape>& shapes,
-                    const TimeModel& times) {
-  if (fitsBudgets(plan)) {
-    return;
-  }
-  Plan best = plan;
-  for (const std::size_t group : {0, 1, 2, 3, 4, 6, 8, 12}) {
-    Plan marked = plan;
-    markAll(marked, program, shapes, group);
-    predictTraining(marked, graph, program, shapes);
-    if (fitsBudgets(marked)) {
-      keepWhatFits(marked, graph, program, shapes);
-    }
-    estimateTrainingTimes(marked, times);
-    const bool both = fitsBudgets(marked) && fitsBudgets(best);
-    if (both ? marked.makespanSeconds < best.makespanSeconds
-             : tightness(marked) < tightness(best)) {
-      best = std::move(marked);
-    }
-  }
-  plan = std::move(best);
-}
-
-bool cutIntoStages(Plan& plan, const Program& program, const TimeModel& times) {
-  const std::size_t devices = plan.devices.size();
-  const std::vector<std::size_t> order = stepsByNode(program);
-  if (devices < 2 || order.size() < devices || plan.microBatches < static_cast<int>(devices)) {
-    return false;
-  }
-  const auto depthOf = [&](std::size_t n) { return times.work(static_cast<StepId>(n)).depth; };
-  const auto place = [&](std::size_t n, std::size_t device) {
-    const std::int64_t depth = depthOf(n);
-    for (std::size_t m = 0; m <= devices; ++m) {
-      plan.steps[n].bounds[m] = m <= device ? 0 : depth;
-    }
-    plan.steps[n].stage = static_cast<int>(device);
-  };
-  // slowest[k]: the slowest stage of the best cut of the first k steps into the
-  // stages so far; from[d][k]: where the last of d + 1 stages begins then.
-  constexpr double kNever = std::numeric_limits<double>::infinity();
-  std::vector<double> slowest(order.size() + 1, kNever);
-  slowest[0] = 0.0;
-  std::vector<std::vector<std::size_t>> from(devices,
-                                             std::vector<std::size_t>(order.size() + 1, 0));
-  for (std::size_t d = 0; d < devices; ++d) {
-    std::vector<double> sums(order.size() + 1, 0.0);
-    for (std::size_t k = 0; k < order.size(); ++k) {
-      const auto seconds = times.trainingSeconds(
-          static_cast<int>(d), static_cast<StepId>(order[k]), {0, depthOf(order[k])});
-      sums[k + 1] = sums[k] + seconds.both();
-    }
-    std::vector<double> next(order.size() + 1, kNever);
-    for (std::size_t k = 1; k <= order.size(); ++k) {
-      for (std::size_t begin = 0; begin < k; ++begin) {
-        if (begin > 0 && program.steps[order[begin]].node == program.steps[order[begin - 1]].node) {
-          continue;  // one operation
-        }
-        const double stage = std::max(slowest[begin], sums[k] - sums[begin]);
-        if (stage < next[k]) {
-          next[k] = stage;
-          from[d][k] = begin;
-        }
-      }
-    }
-    slowest = std::move(next);
-  }
-  std::size_t end = order.size();
-  for (std::size_t d = devices; d-- > 0;) {
-    const std::size_t begin = from[d][end];
-    for (std::size_t k = begin; k < end; ++k) {
-      place(order[k], d);
-    }
-    end = begin;
-  }
-  ARGAND_ASSERT(end == 0);
-  return true;
 }
 
 }  // namespace argand::engine

@@ -3,7 +3,6 @@
 
 #include "core/engine/graph/program.h"
 #include "core/engine/plan/plan.h"
-#include "core/engine/plan/time_model.h"
 
 #include <vector>
 
@@ -27,6 +26,9 @@ struct TrainingSegment {
                                                             const Graph& graph,
                                                             const Program& program);
 
+// Those from `begin` to before `end` as one of them.
+[[nodiscard]] TrainingSegment segmentOf(const Graph& graph, NodeId begin, NodeId end);
+
 // Stages in order from 0, each with devices of its own; segments that are one
 // piece of one stage; micro-batches no more than samples, and no fewer than stages.
 [[nodiscard]] Result<void> checkTraining(const Plan& plan,
@@ -41,20 +43,12 @@ struct TrainingSegment {
 // Samples of the largest micro-batch.
 [[nodiscard]] std::int64_t microBatchSamples(const Plan& plan);
 
+// All `depth` rows on one device.
+[[nodiscard]] std::vector<std::int64_t> boundsOn(int device,
+                                                 std::size_t devices,
+                                                 std::int64_t depth);
+
 // Steps of one stage, by the node that they compute.
 [[nodiscard]] std::vector<std::size_t> stepsByNode(const Program& program);
-
-// Recomputes as little as is needed for every device to stay within its budget
-// and fills the predictions. Where even the most does not fit, the plan is the
-// one that needs least.
-void recomputeToFit(Plan& plan,
-                    const Graph& graph,
-                    const Program& program,
-                    const std::vector<Shape>& shapes,
-                    const TimeModel& times);
-
-// The steps on one stage per device of `plan`, cut where the slowest stage is
-// fastest; false where there are fewer steps or micro-batches than devices.
-[[nodiscard]] bool cutIntoStages(Plan& plan, const Program& program, const TimeModel& times);
 
 }  // namespace argand::engine
