@@ -183,10 +183,8 @@ void checkNetwork(Figures& figures, const NetworkCase& network, int gpus) {
       {"slabs over two", slabs},
       {"uneven slabs", unevenly(slabs)},
       {"recomputed slabs", recomputed(slabs, graph)},
+      {"a pipeline", planned(network, 2, "pipeline,stored", 2)},
   };
-  if (network.name != "oddities") {  // which no pipeline trains, on the processor either
-    plans.emplace_back("a pipeline", planned(network, 2, "pipeline,stored", 2));
-  }
   for (const auto& [kind, plan] : plans) {
     const Plan there = onGpus(plan, graph, gpus);
     double wide = 0.0;

@@ -96,8 +96,11 @@ class StageWorker {
         m_isLast(stage + 1 == stageCount(calls.front()->plan)) {
     for (const TrainingSegment& segment : calls.front()->segments) {
       for (const NodeId id : segment.reads) {
+        if (id == 0) {
+          continue;  // every stage has the input
+        }
         const int from = stageOf(id);
-        if (segment.stage == stage && from < stage && id > 0) {
+        if (segment.stage == stage && from < stage) {
           m_reads.emplace(id, from);
         }
         if (segment.stage > stage && from == stage) {

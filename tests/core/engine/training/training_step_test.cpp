@@ -5,6 +5,7 @@
 
 #include "core/engine/plan/planner.h"
 #include "tests/core/engine/engine_support.h"
+#include "tests/core/engine/run/odd_network.h"
 #include "tests/core/engine/training/training_support.h"
 
 #include <ATen/Parallel.h>
@@ -126,7 +127,8 @@ std::vector<Network> networks(std::int64_t samples) {
           {"instance norm, strided",
            lamp(models::LampUnetOptions::Norm::Instance),
            {samples, 1, {24, 8, 8}}},
-          {"batch norm", lamp(models::LampUnetOptions::Norm::Batch), {samples, 1, {24, 8, 8}}}};
+          {"batch norm", lamp(models::LampUnetOptions::Norm::Batch), {samples, 1, {24, 8, 8}}},
+          {"the input read late", test::oddNetwork(InstanceNormOp{}), {samples, 2, {33, 8, 12}}}};
 }
 
 TEST(TrainingStep, RecomputedStepsGiveTheSameGradientsAndMoveStatisticsOnce) {
