@@ -9,6 +9,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -180,6 +181,45 @@ TEST(TrainingMemory, TheBudgetHolds) {
       EXPECT_LE(peak, budget);
     }
   }
+}
+
+// Plans whose budgets leave no more than is needed: rows, what is recomputed and stages as
+// the search finds them.
+TEST(TrainingMemory, OfPlansForTightBudgetsIsPredicted) {
+  const struct {
+    Graph graph;
+    Shape shape;
+    int devices;
+    const char* words;
+    double slack;
+  } cases[] = {
+      {nnunet(), {1, 1, {32, 32, 32}}, 1, "single", kFivePercent},
+      {lamp(models::LampUnetOptions::Norm::Instance), {1, 1, {48, 64, 40}}, 1, "", kFivePercent},
+      {nnunet(), {1, 1, {40, 32, 32}}, 2, "slabs", kFivePercent},
+      {nnunet(), {1, 1, {40, 32, 32}}, 3, "slabs", kFivePercent},
+      {lamp(models::LampUnetOptions::Norm::Batch), {1, 1, {64, 64, 40}}, 2, "slabs", kFivePercent},
+      {nnunet(), {4, 1, {24, 32, 32}}, 2, "gpipe", kFivePercent},
+      {nnunet(), {4, 1, {24, 32, 32}}, 3, "gpipe", kFivePercent},
+      {nnunet(), {4, 1, {24, 32, 32}}, 2, "pipeline", 0.30}};
+
+  int recomputed = 0;
+  for (const auto& one : cases) {
+    const int parts = static_cast<int>(one.shape.samples);
+    const Plan free = planOf(one.graph, one.shape, one.devices, one.words, parts);
+    std::int64_t most = 0;
+    for (const engine::DevicePlan& device : free.devices) {
+      most = std::max(most, device.predictedPeakBytes);
+    }
+    for (const double share : {0.9, 0.8}) {
+      const auto budget = static_cast<std::int64_t>(share * static_cast<double>(most));
+      const Plan plan = planOf(one.graph, one.shape, one.devices, one.words, parts, budget);
+      SCOPED_TRACE(engine::toText(plan));
+      expectPredicted(one.graph, plan, one.slack);
+      recomputed += std::any_of(
+          plan.steps.begin(), plan.steps.end(), [](const auto& s) { return s.recomputed > 0; });
+    }
+  }
+  EXPECT_GT(recomputed, 8);
 }
 
 }  // namespace

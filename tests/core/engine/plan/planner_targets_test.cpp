@@ -211,5 +211,73 @@ TEST(LayerCut, LeavesPeakAndTimeOfLampAboutWhereOneDeviceHasThem) {
   }
 }
 
+// Against the choice among a few ways to divide and to recompute that came before the search,
+// whose seconds these are: what does not fit stored costs no more, and often much less.
+TEST(PlannerTargets, TrainingWithTightBudgetsTakesNoLongerThanByRulesOfThumb) {
+  const Graph nnunet = models::nnunetPlain({1, {32, 64, 128, 256, 320, 320}, 25});
+
+  const struct {
+    Graph graph;
+    Extent size;
+    const char* devices;
+    std::int64_t stored;                             // bytes
+    std::vector<std::pair<double, double>> seconds;  // by the share of them that there is
+  } cases[] = {
+      {lamp(32),
+       {192, 320, 256},
+       "sim:1xh100-nvlink",
+       7109639144,
+       {{0.9, 0.033045}, {0.8, 0.035574}, {0.7, 0.037289}}},
+      {lamp(128),
+       {192, 320, 256},
+       "sim:1xh100-nvlink",
+       22451038824,
+       {{0.9, 0.200482}, {0.8, 0.212702}, {0.7, 0.221998}, {0.6, 0.244834}}},
+      {nnunet,
+       {256, 256, 256},
+       "sim:1xh100-nvlink",
+       32900983812,
+       {{0.9, 0.190446}, {0.8, 0.194554}, {0.7, 0.198167}, {0.6, 0.211433}}},
+      {lamp(128),
+       {192, 320, 256},
+       "sim:4xh100-nvlink",
+       8398482024,
+       {{0.9, 0.049107}, {0.8, 0.053339}, {0.7, 0.059593}, {0.6, 0.066473}, {0.5, 0.079578}}},
+      {nnunet,
+       {256, 256, 256},
+       "sim:4xh100-nvlink",
+       8761814020,
+       {{0.9, 0.048684}, {0.8, 0.049655}, {0.7, 0.050650}, {0.6, 0.057647}}},
+      {nnunet,
+       {256, 256, 256},
+       "sim:8xh100-nvlink",
+       4703316996,
+       {{0.9, 0.024681}, {0.8, 0.025532}, {0.7, 0.026184}, {0.6, 0.029094}}},
+      {lamp(32),
+       {192, 320, 256},
+       "sim:8xh100-nvlink",
+       1295776744,
+       {{0.9, 0.004460}, {0.8, 0.004734}, {0.7, 0.005090}, {0.6, 0.005582}}}};
+
+  for (const auto& one : cases) {
+    PlanRequest asked = request(one.devices, one.size);
+    asked.training = true;
+    const std::clock_t start = std::clock();
+    ASSERT_TRUE(makePlan(one.graph, asked));
+    EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 1.0) << one.devices;
+    for (const auto& [share, seconds] : one.seconds) {
+      SCOPED_TRACE(fmt::format("{} of {} on {}", share, formatBytes(one.stored), one.devices));
+      const auto budget = static_cast<std::int64_t>(share * static_cast<double>(one.stored));
+      for (DeviceSpec& device : asked.devices) {
+        device.budgetBytes = budget;
+      }
+      const auto plan = makePlan(one.graph, asked);
+      ASSERT_TRUE(plan) << plan.error().message;
+      EXPECT_LE(plan->makespanSeconds, 1.0001 * seconds);
+      EXPECT_LE(largestPeak(*plan), budget);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace argand::engine

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 
 #include <numeric>
+#include <set>
 
 namespace argand::engine {
 namespace {
@@ -102,6 +103,31 @@ TEST(TrainingPlan, APipelineNeedsAsManyMicroBatchesAsStages) {
   EXPECT_EQ(*read, plan);
   request.training = false;
   EXPECT_EQ(makePlan(graph, request).error().code, ErrorCode::Usage);
+}
+
+TEST(TrainingPlan, APipelineThatDoesNotFitIsRefusedWithWhatTheLeastDemandingNeeds) {
+  const Graph graph = network();
+  PlanRequest request = requestFor(2, std::int64_t{1} << 32, 2, 2);
+  request.words = "pipeline";
+  const std::int64_t some = planned(graph, request).devices[1].predictedPeakBytes;
+  request = requestFor(2, some / 8, 2, 2);
+  request.words = "pipeline";
+  const auto refused = makePlan(graph, request);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::NoPlan);
+  EXPECT_THAT(refused.error().message, HasSubstr("the least demanding one (pipeline)"));
+  EXPECT_THAT(refused.error().message, HasSubstr(fmt::format("({} bytes)", some / 8)));
+  request.words.clear();
+  request.compare = true;
+  const auto all = candidates(graph, request);
+  ASSERT_TRUE(all) << all.error().message;
+  std::set<std::string> kinds;
+  for (const Candidate& one : *all) {
+    EXPECT_FALSE(one.fits);
+    EXPECT_THAT(one.note, HasSubstr("would need"));
+    kinds.insert(one.plan.kind);
+  }
+  EXPECT_EQ(kinds, (std::set<std::string>{"single", "slabs", "pipeline"}));
 }
 
 // Against every cut there is.

@@ -86,10 +86,11 @@ Plan planOf(const Graph& graph,
             const Shape& shape,
             int devices,
             const std::string& words,
-            int microBatches = 1) {
+            int microBatches = 1,
+            std::int64_t budget = std::int64_t{1} << 34) {
   PlanRequest request;
   request.input = shape;
-  request.devices = test::devices(devices, std::int64_t{1} << 34);
+  request.devices = test::devices(devices, budget);
   request.training = true;
   request.words = words;
   request.microBatches = microBatches;
@@ -179,6 +180,39 @@ TEST(TrainingStep, MicroBatchesAndPipelinesGiveTheGradientsOfTheWholeBatch) {
       expectEqual(stepped(one.graph, parameters(), recomputed(both, one.graph, 2), batch), truth);
     }
   }
+}
+
+TEST(TrainingStep, PlansForTightBudgetsGiveTheSameGradients) {
+  constexpr int kSamples = 3;
+  int recomputing = 0;
+  for (const Network& one : networks(kSamples)) {
+    const bool ofBatch = std::string(one.name) == "batch norm";
+    const Shape shape{kSamples, 1, {24, 32, 32}};  // large enough beside what is always there
+    const at::Tensor batch = doubleNoise(shape);
+    const auto parameters = [&] { return doubleParameters(one.graph); };
+    Plan single = planOf(one.graph, shape, 1, "single");
+    for (const char* words : {"slabs", "pipeline", ""}) {
+      const int parts = std::string(words) == "slabs" ? 1 : kSamples;
+      single.microBatches = ofBatch ? parts : 1;
+      const Outcome truth = stepped(one.graph, parameters(), single, batch);
+      for (const int devices : {2, 3}) {
+        const Plan free = planOf(one.graph, shape, devices, words, parts);
+        std::int64_t most = 0;
+        for (const DevicePlan& device : free.devices) {
+          most = std::max(most, device.predictedPeakBytes);
+        }
+        for (const double share : {0.9, 0.8}) {
+          const auto budget = static_cast<std::int64_t>(share * static_cast<double>(most));
+          const Plan plan = planOf(one.graph, shape, devices, words, parts, budget);
+          SCOPED_TRACE(fmt::format("{} {}", one.name, toText(plan)));
+          expectEqual(stepped(one.graph, parameters(), plan, batch), truth);
+          recomputing += std::any_of(
+              plan.steps.begin(), plan.steps.end(), [](const auto& s) { return s.recomputed > 0; });
+        }
+      }
+    }
+  }
+  EXPECT_GT(recomputing, 6);
 }
 
 // The first batch norm sees the same numbers however the batch is divided, so
