@@ -187,7 +187,8 @@ TEST(TrainingStep, PlansForTightBudgetsGiveTheSameGradients) {
   int recomputing = 0;
   for (const Network& one : networks(kSamples)) {
     const bool ofBatch = std::string(one.name) == "batch norm";
-    const Shape shape{kSamples, 1, {24, 32, 32}};  // large enough beside what is always there
+    const Shape shape{
+        kSamples, one.shape.channels, {24, 32, 32}};  // large enough beside what is always there
     const at::Tensor batch = doubleNoise(shape);
     const auto parameters = [&] { return doubleParameters(one.graph); };
     Plan single = planOf(one.graph, shape, 1, "single");
