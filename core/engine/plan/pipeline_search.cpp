@@ -6,7 +6,6 @@
 #include "core/engine/plan/predict_training.h"
 
 #include <algorithm>
-#include <limits>
 #include <map>
 #include <memory>
 
@@ -62,6 +61,12 @@ class Search {
     for (const DevicePlan& device : blank.devices) {
       m_specs.push_back(device.device);
     }
+    m_searched = blank;
+    if (options.goal == TrainingGoal::Smallest) {
+      for (DevicePlan& device : m_searched.devices) {
+        device.device.budgetBytes = std::numeric_limits<std::int64_t>::max() / 4;
+      }
+    }
     findRest();
   }
 
@@ -69,11 +74,11 @@ class Search {
     PipelineResult result;
     const double balanced =
         m_rest[0][0][0] * (m_blank.microBatches + m_options.stages - 1) / m_blank.microBatches;
-    for (const double more : {1.02, 1.1, 1.25, 1.5, 2.0, 3.0, kNever}) {
-      m_limit = balanced * more;
+    for (const double more : {1.05, 1.2, 1.5, 2.0, kNever}) {
+      m_limit = std::min(balanced * more, m_options.withinSeconds);
       m_limited = false;
       result = within();
-      if (result.plan || !m_limited) {
+      if (result.plan || !m_limited || m_limit == m_options.withinSeconds) {
         break;
       }
     }
@@ -180,20 +185,40 @@ class Search {
     std::stable_sort(
         all.begin(), all.end(), [](const Label* a, const Label* b) { return a->least < b->least; });
     for (const Label* label : all) {
-      Plan plan = m_blank;
-      plan.steps.resize(m_program.steps.size());
-      int number = 0;
-      for (int stage = 0; stage < m_options.stages; ++stage) {
-        const Stage& one = label->stages[at(stage)];
-        apply(*one.plan, *one.space, stage, number, plan);
-      }
-      predict(plan, m_graph, m_program, m_shapes);
-      if (fitsBudgets(plan)) {
+      Plan plan = m_options.goal == TrainingGoal::Smallest ? smallest(*label) : planOf(*label);
+      if (m_options.goal == TrainingGoal::Smallest || fitsBudgets(plan)) {
         estimateTrainingTimes(plan, m_times);
         return {std::move(plan), m_exact};
       }
     }
     return {std::nullopt, m_exact};
+  }
+
+  Plan planOf(const Label& label) const {
+    Plan plan = m_blank;
+    plan.steps.resize(m_program.steps.size());
+    int number = 0;
+    for (int stage = 0; stage < m_options.stages; ++stage) {
+      const Stage& one = label.stages[at(stage)];
+      apply(*one.plan, *one.space, stage, number, plan);
+    }
+    predict(plan, m_graph, m_program, m_shapes);
+    return plan;
+  }
+
+  // The same cuts, each stage needing least.
+  Plan smallest(Label label) const {
+    std::vector<StageResult> results(label.stages.size());
+    int op = 0;
+    for (std::size_t n = 0; n < results.size(); ++n) {
+      Stage& stage = label.stages[n];
+      StageRequest request = requestOf(label, static_cast<int>(n), op, stage.end);
+      request.goal = TrainingGoal::Smallest;
+      results[n] = searchStage(m_blank, m_facts, *stage.space, request);
+      stage.plan = &results[n].plans.front();
+      op = stage.end;
+    }
+    return planOf(label);
   }
 
   // Whether a label may still end within the limit, with these seconds of a stage.
@@ -202,6 +227,14 @@ class Search {
     label.backward[at(stage)] = seconds.backward / m_blank.microBatches;
     label.least =
         pipelineSeconds(m_blank.schedule, label.forward, label.backward, m_blank.microBatches);
+    // The slowest of the stages to come works on all micro-batches between the first's way to
+    // it and the last's way back.
+    double way = 0.0;
+    for (int n = 0; n <= stage; ++n) {
+      way += label.forward[at(n)] + label.backward[at(n)];
+    }
+    label.least =
+        std::max(label.least, way + m_rest[at(stage) + 1][at(label.op)][at(label.device)]);
     const bool keeps = label.least <= m_limit;
     m_limited = m_limited || !keeps;
     return keeps;
@@ -215,12 +248,8 @@ class Search {
         label.op = end;
         label.device = to;
         const Run run{from.device, to};
-        if (m_rest[at(stage) + 1][at(end)][at(to)] > m_limit) {
-          m_limited = true;
-          continue;
-        }
         if (!keepsLimit(label, stage, leastOn(run, from.op, end))) {
-          break;  // nor with more operations
+          continue;
         }
         for (const StagePlan& plan : plansOf(from, stage, run, end)) {
           Label made = label;
@@ -247,22 +276,30 @@ class Search {
     return makers;
   }
 
-  const std::vector<StagePlan>& plansOf(const Label& from, int stage, const Run& run, int end) {
+  StageRequest requestOf(const Label& label, int stage, int first, int end) const {
     StageRequest request;
-    request.first = from.op;
+    request.first = first;
     request.end = end;
     request.stage = stage;
-    request.stageOf = makersOf(from);
+    request.actions = m_actions;
+    request.stageOf = makersOf(label);
+    request.beam = m_options.stageBeam;
+    return request;
+  }
+
+  const std::vector<StagePlan>& plansOf(const Label& from, int stage, const Run& run, int end) {
+    const StageRequest request = requestOf(from, stage, from.op, end);
     std::vector<int> key{stage, from.op, end, run.begin, run.end};
     const NodeId begin = m_ops[at(from.op)].begin;
     for (const NodeId id : segmentOf(m_graph, begin, m_ops[at(end) - 1].end).reads) {
       key.push_back(request.stageOf[at(id)]);
     }
     const auto [found, isNew] = m_stages.try_emplace(std::move(key));
-    if (isNew) {
-      request.actions = m_actions;
-      request.beam = m_options.beam;
-      found->second = searchStage(m_blank, m_facts, spaceOf(run), request);
+    if (isNew && m_replays > m_options.replays) {
+      found->second.exact = false;
+    } else if (isNew) {
+      found->second = searchStage(m_searched, m_facts, spaceOf(run), request);
+      m_replays += found->second.replays;
     }
     m_exact = m_exact && found->second.exact;
     return found->second.plans;
@@ -298,12 +335,9 @@ class Search {
   // Keeps the beam: those that may end first.
   void thin(Layer& layer) {
     std::vector<double> all;
-    const auto leastOf = [&](const Label& label) {
-      return std::max(label.least, m_rest[label.stages.size()][at(label.op)][at(label.device)]);
-    };
     for (const auto& [key, labels] : layer) {
       for (const Label& label : labels) {
-        all.push_back(leastOf(label));
+        all.push_back(label.least);
       }
     }
     if (all.size() <= m_options.beam) {
@@ -313,11 +347,12 @@ class Search {
     const auto worst = all.begin() + static_cast<std::ptrdiff_t>(m_options.beam) - 1;
     std::nth_element(all.begin(), worst, all.end());
     for (auto& [key, labels] : layer) {
-      std::erase_if(labels, [&](const Label& label) { return leastOf(label) > *worst; });
+      std::erase_if(labels, [&](const Label& label) { return label.least > *worst; });
     }
   }
 
   const Plan& m_blank;
+  Plan m_searched;  // with the budgets that the stages are searched for
   const Graph& m_graph;
   const Program& m_program;
   const std::vector<Shape>& m_shapes;
@@ -331,6 +366,7 @@ class Search {
   std::map<Run, std::vector<TrainingSeconds>> m_least;
   std::vector<std::vector<std::vector<double>>> m_rest;
   std::map<std::vector<int>, StageResult> m_stages;
+  std::int64_t m_replays = 0;
   double m_limit = kNever;
   bool m_limited = false;  // something was left out
   bool m_exact = true;

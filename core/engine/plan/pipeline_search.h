@@ -3,6 +3,7 @@
 
 #include "core/engine/plan/training_search.h"
 
+#include <limits>
 #include <optional>
 
 namespace argand::engine {
@@ -10,8 +11,14 @@ namespace argand::engine {
 struct PipelineOptions {
   int stages = 2;
   bool recomputes = true;
-  // Of the search of each stage, and ways to have planned the first stages.
-  std::size_t beam = 256;
+  // The fastest that fits; or, for a refusal, the fastest were there memory enough, each stage
+  // of which then needs as little as it can.
+  TrainingGoal goal = TrainingGoal::Fastest;
+  double withinSeconds = std::numeric_limits<double>::infinity();  // slower ones are not asked for
+  std::size_t beam = 64;       // ways to have planned the first stages
+  std::size_t stageBeam = 16;  // in the search of a stage
+  // Groups replayed, after which no more stages are looked at.
+  std::int64_t replays = 400'000;
 };
 
 struct PipelineResult {

@@ -486,6 +486,14 @@ std::vector<GroupResult> TrainingGroups::run(int first,
   return results;
 }
 
+std::int64_t TrainingGroups::replays() const {
+  std::size_t count = 0;
+  for (const auto& known : m_known) {
+    count += known.size();
+  }
+  return static_cast<std::int64_t>(count);
+}
+
 std::pair<std::int64_t, std::int64_t> TrainingGroups::atTheEnd(const Boundary& end,
                                                                int device) const {
   const Layer& here = layer(m_end);

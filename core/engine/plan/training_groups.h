@@ -71,6 +71,9 @@ class TrainingGroups {
                                              const Boundary& before,
                                              int firstDevice);
 
+  // Groups replayed on a device, which is what a search takes most of its time for.
+  [[nodiscard]] std::int64_t replays() const;
+
   // Where everything lies by one layout and what was read before is saved.
   [[nodiscard]] Boundary assumed(int op, int layout, int firstDevice) const;
 

@@ -19,6 +19,7 @@ namespace {
 // What a second is enough for.
 constexpr std::size_t kSingleBeam = 512;
 constexpr std::size_t kDividedBeam = 64;
+constexpr std::int64_t kReplaysOfOneOfMany = 60'000;
 
 std::size_t at(int n) {
   return static_cast<std::size_t>(n);
@@ -224,15 +225,28 @@ class Ladder {
     }
   }
 
+  // Unless all are to be seen, only those that are faster than what has been found.
   void tryPipelines() {
     const int most = std::min(deviceCount(), m_request.microBatches);
     for (int stages = m_words.pipeline ? most : 2; stages <= most; ++stages) {
-      PipelineResult result = pipelineOf(stages, 1.0);
-      const bool needed =
-          m_request.compare ||
-          std::none_of(m_found.begin(), m_found.end(), [](const auto& c) { return c.fits; });
-      if (!result.plan && needed) {
-        result = smallestPipeline(stages);
+      PipelineOptions options;
+      options.stages = stages;
+      options.recomputes = !m_words.stored;
+      options.replays = m_words.pipeline ? options.replays : kReplaysOfOneOfMany;
+      bool fits = false;
+      for (const Candidate& one : m_found) {
+        fits = fits || one.fits;
+        if (one.fits && !m_request.compare) {
+          options.withinSeconds = std::min(options.withinSeconds, one.plan.makespanSeconds);
+        }
+      }
+      const auto search = [&] {
+        return searchPipeline(m_blank, m_graph, m_program, m_shapes, m_times, options);
+      };
+      PipelineResult result = search();
+      if (!result.plan && (!fits || m_request.compare)) {
+        options.goal = TrainingGoal::Smallest;
+        result = search();
       }
       if (result.plan) {
         keep("pipeline",
@@ -241,46 +255,6 @@ class Ladder {
              result.exact);
       }
     }
-  }
-
-  // With budgets of so many times what there is, that of the plan being what there is.
-  PipelineResult pipelineOf(int stages, double times) const {
-    Plan blank = m_blank;
-    for (DevicePlan& device : blank.devices) {
-      device.device.budgetBytes =
-          static_cast<std::int64_t>(times * static_cast<double>(device.device.budgetBytes));
-    }
-    PipelineOptions options;
-    options.stages = stages;
-    options.recomputes = !m_words.stored;
-    PipelineResult result = searchPipeline(blank, m_graph, m_program, m_shapes, m_times, options);
-    for (std::size_t n = 0; result.plan && n < m_blank.devices.size(); ++n) {
-      result.plan->devices[n].device = m_blank.devices[n].device;
-    }
-    return result;
-  }
-
-  // For the figures of a refusal, where none fits: by larger budgets, then halving what is
-  // between one that is enough and one that is not. None where there are fewer operations
-  // than stages.
-  PipelineResult smallestPipeline(int stages) const {
-    double least = 1.0;
-    double enough = 2.0;
-    PipelineResult smallest;
-    while (enough < 1e9 && !smallest.plan) {
-      smallest = pipelineOf(stages, enough);
-      least = smallest.plan ? least : enough;
-      enough *= smallest.plan ? 1.0 : 2.0;
-    }
-    for (int round = 0; round < 8 && smallest.plan; ++round) {
-      const double middle = (least + enough) / 2.0;
-      PipelineResult found = pipelineOf(stages, middle);
-      (found.plan ? enough : least) = middle;
-      if (found.plan) {
-        smallest = std::move(found);
-      }
-    }
-    return smallest;
   }
 
   void keep(const std::string& kind, const std::string& name, Plan plan, bool exact) {

@@ -179,7 +179,6 @@ class Search {
     for (GroupResult& result : results) {
       to.boundary = std::move(result.after);
       for (const Label& from : bucket.labels) {
-        ++m_labels;
         Label label = from;
         label.seconds.forward += seconds.forward;
         label.seconds.backward += seconds.backward;
@@ -421,7 +420,7 @@ class Search {
     }
     std::stable_sort(
         found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    StageResult result{{}, m_exact, m_labels};
+    StageResult result{{}, m_exact, m_groups.replays()};
     for (const auto& [order, label] : found) {
       const TrainingSeconds& own = label->seconds;
       const bool beaten =
@@ -448,7 +447,6 @@ class Search {
   std::vector<Layer> m_at;  // by the number of operations done
   std::vector<Trail> m_trails;
   bool m_exact = true;
-  std::int64_t m_labels = 0;
 };
 
 }  // namespace

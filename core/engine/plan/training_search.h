@@ -36,8 +36,8 @@ struct StageResult {
   // Those that fit and are faster than every other forward or backward; of a plan of one
   // stage the fastest one.
   std::vector<StagePlan> plans;
-  bool exact = true;        // nothing was dropped to save time
-  std::int64_t labels = 0;  // that were looked at
+  bool exact = true;         // nothing was dropped to save time
+  std::int64_t replays = 0;  // of groups
 };
 
 // Dynamic programming over the operations in the order of their nodes. A label is a way to

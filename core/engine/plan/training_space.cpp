@@ -9,7 +9,7 @@ namespace argand::engine {
 
 namespace {
 
-// What is recomputed together is held at once in backward: longer chains save nothing.
+// What is recomputed together is held at once in backward; longer chains are seldom worth it.
 constexpr int kLongestRecomputed = 8;
 
 std::size_t at(int n) {

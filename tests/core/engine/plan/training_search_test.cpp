@@ -354,7 +354,8 @@ TEST(TrainingSearch, EqualsBruteForceOverPipelines) {
     PipelineOptions options;
     options.stages = stages;
     options.recomputes = recomputes;
-    options.beam = 1'000'000;
+    options.beam = options.stageBeam = 1'000'000;
+    options.replays = 1'000'000'000;
     const auto find = [&] {
       return searchPipeline(one.blank, one.graph, one.program, one.shapes, times, options);
     };
