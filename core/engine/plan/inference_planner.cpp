@@ -2,6 +2,7 @@
 #include "core/engine/plan/inference_planner.h"
 
 #include "core/engine/plan/budget.h"
+#include "core/engine/plan/ladder.h"
 #include "core/engine/plan/layer_cut.h"
 #include "core/engine/plan/plan_search.h"
 #include "core/engine/plan/plan_space.h"
@@ -40,16 +41,8 @@ class Ladder {
         m_words(words),
         m_program(program),
         m_shapes(shapes),
-        m_times(times) {
-    m_blank.input = request.input;
-    m_blank.dtype = request.dtype;
-    m_blank.outputBytesPerVoxel = request.outputBytesPerVoxel;
-    for (const DeviceSpec& device : request.devices) {
-      DevicePlan d;
-      d.device = device;
-      m_blank.devices.push_back(d);
-    }
-  }
+        m_times(times),
+        m_blank(blankPlan(request)) {}
 
   std::vector<Candidate> run() {
     tryAll(m_words.spill);
@@ -60,13 +53,7 @@ class Ladder {
       std::erase_if(m_found, [](const Candidate& c) { return !c.fits; });
       tryAll(true);
     }
-    std::stable_sort(m_found.begin(), m_found.end(), [](const auto& a, const auto& b) {
-      if (a.fits != b.fits) {
-        return a.fits;
-      }
-      return a.fits ? a.plan.makespanSeconds < b.plan.makespanSeconds
-                    : tightness(a.plan) < tightness(b.plan);
-    });
+    sortBestFirst(m_found);
     return std::move(m_found);
   }
 
@@ -149,15 +136,8 @@ class Ladder {
       if (fitsBudgets(plan)) {
         return round == 0 ? std::vector<double>{} : shares;
       }
-      for (std::size_t n = 0; n < shares.size(); ++n) {
-        const DevicePlan& d = plan.devices[n];
-        const auto room = static_cast<double>(d.device.budgetBytes - d.weightBytes);
-        const auto need = static_cast<double>(d.predictedPeakBytes - d.weightBytes);
-        if (need > room) {
-          shares[n] *= std::max(0.0, room) / need * 0.99;
-        }
-      }
-      if (std::all_of(shares.begin(), shares.end(), [](double s) { return s <= 0.0; })) {
+      shares = engine::sharesByRoom(std::move(shares), plan);
+      if (shares.empty()) {
         return {};
       }
     }
@@ -262,7 +242,7 @@ class Ladder {
   const Program& m_program;
   const std::vector<Shape>& m_shapes;
   const TimeModel& m_times;
-  Plan m_blank;
+  const Plan m_blank;
   std::vector<Candidate> m_found;
 };
 

@@ -2,6 +2,7 @@
 #include "core/engine/plan/training_planner.h"
 
 #include "core/engine/plan/budget.h"
+#include "core/engine/plan/ladder.h"
 #include "core/engine/plan/pipeline_search.h"
 #include "core/engine/plan/plan_words.h"
 #include "core/engine/plan/predict.h"
@@ -38,18 +39,9 @@ class Ladder {
         m_words(words),
         m_program(program),
         m_shapes(shapes),
-        m_times(times) {
-    m_blank.input = request.input;
-    m_blank.dtype = request.dtype;
-    m_blank.training = true;
-    m_blank.microBatches = request.microBatches;
+        m_times(times),
+        m_blank(blankPlan(request)) {
     m_blank.schedule = words.schedule;
-    m_blank.outputBytesPerVoxel = request.outputBytesPerVoxel;
-    for (const DeviceSpec& device : request.devices) {
-      DevicePlan d;
-      d.device = device;
-      m_blank.devices.push_back(d);
-    }
   }
 
   std::vector<Candidate> run() {
@@ -68,13 +60,7 @@ class Ladder {
     if (free || m_words.pipeline) {
       tryPipelines();
     }
-    std::stable_sort(m_found.begin(), m_found.end(), [](const auto& a, const auto& b) {
-      if (a.fits != b.fits) {
-        return a.fits;
-      }
-      return a.fits ? a.plan.makespanSeconds < b.plan.makespanSeconds
-                    : tightness(a.plan) < tightness(b.plan);
-    });
+    sortBestFirst(m_found);
     return std::move(m_found);
   }
 
@@ -177,16 +163,8 @@ class Ladder {
       if (fitsBudgets(room.plan)) {
         return round == 0 && depth == 0 ? Room{} : std::move(room);
       }
-      std::vector<double> less = room.shares;
-      for (std::size_t n = 0; n < less.size(); ++n) {
-        const DevicePlan& d = room.plan.devices[n];
-        const auto left = static_cast<double>(d.device.budgetBytes - d.weightBytes);
-        const auto need = static_cast<double>(d.predictedPeakBytes - d.weightBytes);
-        if (need > left) {
-          less[n] *= std::max(0.0, left) / need * 0.99;
-        }
-      }
-      if (std::all_of(less.begin(), less.end(), [](double s) { return s <= 0.0; })) {
+      std::vector<double> less = sharesByRoom(room.shares, room.plan);
+      if (less.empty()) {
         break;
       }
       room.shares = std::move(less);
