@@ -12,7 +12,6 @@
 #include "core/engine/plan/spill.h"
 
 #include <algorithm>
-#include <sstream>
 
 namespace argand::engine {
 
@@ -86,13 +85,8 @@ class Ladder {
 
   void tryAll(bool spill) {
     if (!m_words.slabs) {
-      for (int device = 0; device < deviceCount(); ++device) {
-        const auto self = m_request.devices.begin() + device;
-        if (std::none_of(m_request.devices.begin(), self, [&](const DeviceSpec& other) {
-              return alike(other, *self);
-            })) {
-          trySingle(device, spill);
-        }
+      for (const int device : unlikeDevices(m_request.devices)) {
+        trySingle(device, spill);
       }
     }
     if (!m_words.single && deviceCount() > 1) {
@@ -100,15 +94,9 @@ class Ladder {
     }
   }
 
-  std::vector<double> only(int device) const {
-    std::vector<double> shares(m_request.devices.size(), 0.0);
-    shares[at(device)] = 1.0;
-    return shares;
-  }
-
   void trySingle(int device, bool spill) {
     PlanSpace space = emptySpace(spill);
-    space.add(m_request.devices[at(device)].name, only(device));
+    space.add(m_request.devices[at(device)].name, allOn(device, m_request.devices.size()));
     keep("single", fmt::format("all on {}", m_request.devices[at(device)].name), space, {}, spill);
   }
 
@@ -136,7 +124,7 @@ class Ladder {
       if (fitsBudgets(plan)) {
         return round == 0 ? std::vector<double>{} : shares;
       }
-      shares = engine::sharesByRoom(std::move(shares), plan);
+      shares = sharesWithinRoom(std::move(shares), plan);
       if (shares.empty()) {
         return {};
       }
@@ -249,16 +237,13 @@ class Ladder {
 }  // namespace
 
 Result<InferenceWords> parseInferenceWords(const PlanRequest& request) {
-  std::string text = request.words;
-  std::replace(text.begin(), text.end(), ',', ' ');
-  std::istringstream stream(text);
   InferenceWords words;
   const std::pair<std::string_view, bool*> known[] = {{"single", &words.single},
                                                       {"slabs", &words.slabs},
                                                       {"resident", &words.resident},
                                                       {"rolling", &words.rolling},
                                                       {"spill", &words.spill}};
-  for (std::string word; stream >> word;) {
+  for (const std::string& word : wordsOf(request)) {
     const auto found = std::find_if(
         std::begin(known), std::end(known), [&](const auto& k) { return k.first == word; });
     if (found == std::end(known)) {

@@ -2,8 +2,11 @@
 #include "core/engine/plan/ladder.h"
 
 #include "core/engine/plan/budget.h"
+#include "core/engine/plan/plan_space.h"
 
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 
 namespace argand::engine {
 
@@ -32,7 +35,31 @@ void sortBestFirst(std::vector<Candidate>& candidates) {
   });
 }
 
-std::vector<double> sharesByRoom(std::vector<double> shares, const Plan& plan) {
+std::vector<std::string> wordsOf(const PlanRequest& request) {
+  std::string text = request.words;
+  std::replace(text.begin(), text.end(), ',', ' ');
+  std::istringstream stream(text);
+  return {std::istream_iterator<std::string>(stream), std::istream_iterator<std::string>()};
+}
+
+std::vector<int> unlikeDevices(const std::vector<DeviceSpec>& devices) {
+  std::vector<int> first;
+  for (auto self = devices.begin(); self != devices.end(); ++self) {
+    if (std::none_of(
+            devices.begin(), self, [&](const DeviceSpec& other) { return alike(other, *self); })) {
+      first.push_back(static_cast<int>(self - devices.begin()));
+    }
+  }
+  return first;
+}
+
+std::vector<double> allOn(int device, std::size_t devices) {
+  std::vector<double> shares(devices, 0.0);
+  shares[static_cast<std::size_t>(device)] = 1.0;
+  return shares;
+}
+
+std::vector<double> sharesWithinRoom(std::vector<double> shares, const Plan& plan) {
   for (std::size_t n = 0; n < shares.size(); ++n) {
     const DevicePlan& d = plan.devices[n];
     const auto room = static_cast<double>(d.device.budgetBytes - d.weightBytes);

@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <set>
-#include <sstream>
 
 namespace argand::engine {
 
@@ -46,11 +45,8 @@ class Ladder {
 
   std::vector<Candidate> run() {
     const bool free = !m_words.single && !m_words.slabs && !m_words.pipeline;
-    for (int device = 0; device < deviceCount() && (free || m_words.single); ++device) {
-      const auto self = m_request.devices.begin() + device;
-      if (std::none_of(m_request.devices.begin(), self, [&](const DeviceSpec& other) {
-            return alike(other, *self);
-          })) {
+    if (free || m_words.single) {
+      for (const int device : unlikeDevices(m_request.devices)) {
         trySingle(device);
       }
     }
@@ -91,7 +87,8 @@ class Ladder {
       if (const Room room = bestRoom(recomputed); !room.shares.empty()) {
         space.add("slabs by room", room.shares);
         if (room.depth > 0) {
-          space.add(m_request.devices[at(room.target)].name, only(room.target));
+          space.add(m_request.devices[at(room.target)].name,
+                    allOn(room.target, m_request.devices.size()));
         }
       }
     }
@@ -106,12 +103,6 @@ class Ladder {
     int target = 0;
     Plan plan;
   };
-
-  std::vector<double> only(int device) const {
-    std::vector<double> shares(m_request.devices.size(), 0.0);
-    shares[at(device)] = 1.0;
-    return shares;
-  }
 
   // Where a device is too small for its share by speed, the others take the rest; without
   // shares where none is. With everything stored, or recomputed; of the ways to gather the
@@ -153,7 +144,7 @@ class Ladder {
     for (int round = 0; round < 12; ++round) {
       TrainingSpace space = spaceOf(none);
       space.add("slabs", room.shares);
-      space.add("gathered", only(target));
+      space.add("gathered", allOn(target, m_request.devices.size()));
       StagePlan uniform;
       for (int op = 0; op < static_cast<int>(space.ops().size()); ++op) {
         const bool gathers = m_times.work(space.ops()[at(op)].steps.back()).depth <= depth;
@@ -163,7 +154,7 @@ class Ladder {
       if (fitsBudgets(room.plan)) {
         return round == 0 && depth == 0 ? Room{} : std::move(room);
       }
-      std::vector<double> less = sharesByRoom(room.shares, room.plan);
+      std::vector<double> less = sharesWithinRoom(room.shares, room.plan);
       if (less.empty()) {
         break;
       }
@@ -284,11 +275,8 @@ class Ladder {
 }  // namespace
 
 Result<TrainingWords> parseTrainingWords(const PlanRequest& request) {
-  std::string text = request.words;
-  std::replace(text.begin(), text.end(), ',', ' ');
-  std::istringstream stream(text);
   TrainingWords words;
-  for (std::string word; stream >> word;) {
+  for (const std::string& word : wordsOf(request)) {
     words.single = words.single || word == "single";
     words.slabs = words.slabs || word == "slabs";
     words.pipeline = words.pipeline || word == "pipeline" || word == "gpipe";

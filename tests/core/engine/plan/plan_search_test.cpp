@@ -5,6 +5,7 @@
 #include "core/engine/plan/group_memory.h"
 #include "core/engine/plan/predict.h"
 #include "core/engine/plan/simulator.h"
+#include "tests/core/engine/plan/plan_case.h"
 
 #include <gtest/gtest.h>
 
@@ -60,46 +61,8 @@ Graph randomGraph(std::mt19937& random, int steps) {
   return graph;
 }
 
-struct Case {
-  Graph graph;
-  Program program;
-  std::vector<Shape> shapes;
-  std::vector<DeviceSpec> devices;
-  Plan blank;
-
-  Case(Graph made, const std::vector<DeviceSpec>& on, const Extent& size)
-      : graph(std::move(made)), program(lowered(graph)), devices(on) {
-    blank.input = {1, graph.inputChannels(), size};
-    shapes = *graph.shapes(blank.input);
-    setBudgets([](std::size_t) { return std::int64_t{1} << 40; });
-  }
-
-  void setBudgets(const std::function<std::int64_t(std::size_t)>& budget) {
-    blank.devices.clear();
-    for (std::size_t n = 0; n < devices.size(); ++n) {
-      devices[n].budgetBytes = budget(n);
-      DevicePlan d;
-      d.device = devices[n];
-      blank.devices.push_back(d);
-    }
-  }
-
-  [[nodiscard]] TimeModel times() const {
-    return *TimeModel::create(devices, DType::Float32, graph, program, shapes);
-  }
-};
-
-std::vector<DeviceSpec> processors(const std::vector<int>& threads) {
-  std::vector<DeviceSpec> devices;
-  for (std::size_t n = 0; n < threads.size(); ++n) {
-    DeviceSpec spec;
-    spec.name = fmt::format("cpu:{}", n);
-    spec.index = static_cast<int>(n);
-    spec.threads = threads[n];
-    devices.push_back(spec);
-  }
-  return devices;
-}
+using Case = test::PlanCase;
+using test::processors;
 
 // All plans of the space that fit, each predicted and simulated as a whole.
 class Exhaustive {

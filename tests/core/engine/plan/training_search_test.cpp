@@ -5,6 +5,7 @@
 #include "core/engine/plan/pipeline_search.h"
 #include "core/engine/plan/predict.h"
 #include "core/engine/plan/predict_training.h"
+#include "tests/core/engine/plan/plan_case.h"
 
 #include <gtest/gtest.h>
 
@@ -118,44 +119,12 @@ class RandomGraph {
   std::vector<Made> m_made;
 };
 
-struct Case {
-  Graph graph;
-  Program program;
-  std::vector<Shape> shapes;
-  std::vector<DeviceSpec> devices;
-  Plan blank;
-
+struct Case : test::PlanCase {
   Case(Graph made, const std::vector<int>& threads, int samples = 1, int microBatches = 1)
-      : graph(std::move(made)), program(lowered(graph)) {
-    for (std::size_t n = 0; n < threads.size(); ++n) {
-      DeviceSpec spec;
-      spec.name = fmt::format("cpu:{}", n);
-      spec.index = static_cast<int>(n);
-      spec.threads = threads[n];
-      devices.push_back(spec);
-    }
-    blank.input = {samples, graph.inputChannels(), {12, 32, 32}};
+      : PlanCase(std::move(made), test::processors(threads), {12, 32, 32}, samples) {
     blank.training = true;
     blank.microBatches = microBatches;
-    shapes = *graph.shapes(blank.input);
-    for (StepId id = 0; id < static_cast<StepId>(program.steps.size()); ++id) {
-      blank.steps.emplace_back();
-    }
-    setBudgets([](std::size_t) { return std::int64_t{1} << 40; });
-  }
-
-  void setBudgets(const std::function<std::int64_t(std::size_t)>& budget) {
-    blank.devices.clear();
-    for (std::size_t n = 0; n < devices.size(); ++n) {
-      devices[n].budgetBytes = budget(n);
-      DevicePlan d;
-      d.device = devices[n];
-      blank.devices.push_back(d);
-    }
-  }
-
-  [[nodiscard]] TimeModel times() const {
-    return *TimeModel::create(devices, blank.dtype, graph, program, shapes);
+    blank.steps.resize(program.steps.size());
   }
 
   [[nodiscard]] TrainingSpace space(const TimeModel& times,
