@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the programs of tests/gpu share: memory of the device, numbers as they
-// are stored, and the list of figures that is printed. The same checks are
+// are stored, and how many devices there are. The same checks are
 // compiled for the processor (ARGAND_CUDA_ON_HOST, host_cuda.h), where "device"
 // memory is the processor's and nothing is timed.
 #pragma once
 
 #include "core/engine/cuda/kernels/kernels.h"
+#include "tests/gpu/figures.h"
 
 #include <fmt/format.h>
 
@@ -180,31 +181,25 @@ inline double errorOf(double got, double wanted) {
   return std::isnan(error) ? INFINITY : error;
 }
 
-// The list of figures; a figure above its limit fails the program.
-class Figures {
- public:
-  void add(const std::string& what, double figure, double limit, double gigabytesPerSecond = 0.0) {
-    const bool good = figure <= limit;
-    m_failed += good ? 0 : 1;
-    fmt::print("{:<60} {:>9.2e} <= {:>8.1e}{}{}\n",
-               what,
-               figure,
-               limit,
-               gigabytesPerSecond > 0.0 ? fmt::format("  {:7.1f} GB/s", gigabytesPerSecond) : "",
-               good ? "" : "  FAILED");
-    std::fflush(stdout);
-  }
-
-  [[nodiscard]] int failed() const { return m_failed; }
-
- private:
-  int m_failed = 0;
-};
-
 #ifdef ARGAND_CUDA_ON_HOST
 constexpr bool kOnHost = true;
 #else
 constexpr bool kOnHost = false;
+#endif
+
+#ifndef ARGAND_CUDA_ON_HOST
+// How many CUDA devices there are; says so where there are none and `what` is skipped.
+inline int presentDevices(const char* what) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
+    fmt::print("SKIPPED: no CUDA device here ({}). {} compiled and not run.\n",
+               status == cudaSuccess ? "none found" : cudaGetErrorString(status),
+               what);
+    return 0;
+  }
+  return count;
+}
 #endif
 
 // Speed of a launch that moves `bytes`, the median of several; 0 on the processor.

@@ -12,11 +12,7 @@ bool hasDevice() {
 }
 #else
 bool hasDevice() {
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess || count == 0) {
-    fmt::print("SKIPPED: no CUDA device here ({}). The kernels were compiled and not run.\n",
-               status == cudaSuccess ? "none found" : cudaGetErrorString(status));
+  if (argand::gpu_check::presentDevices("The kernels were") == 0) {
     return false;
   }
   cudaDeviceProp properties{};
@@ -42,8 +38,5 @@ int main() {
     fmt::print("FAILED: {}\n", failure.what());
     return 1;
   }
-  fmt::print("{}\n",
-             figures.failed() == 0 ? "All figures are within their limits."
-                                   : "Figures are out of their limits.");
-  return figures.failed() == 0 ? 0 : 1;
+  return figures.finish();
 }

@@ -29,13 +29,7 @@ int deviceCount() {
   fmt::print("The code of CUDA devices on the processor; nothing here ran on a GPU.\n");
   return 2;
 #else
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess || count == 0) {
-    fmt::print("SKIPPED: no CUDA device here ({}). The runner was compiled and not run.\n",
-               status == cudaSuccess ? "none found" : cudaGetErrorString(status));
-    return 0;
-  }
+  const int count = presentDevices("The runner was");
   for (int n = 0; n < count; ++n) {
     cudaDeviceProp properties{};
     must(cudaGetDeviceProperties(&properties, n));
@@ -62,19 +56,6 @@ Plan planned(const Graph& graph, const Shape& input, DType dtype, int devices) {
   request.dtype = dtype;
   request.words = devices == 1 ? "single" : "slabs";
   return valueOf(makePlan(graph, request));
-}
-
-// The same steps on GPUs, with what is predicted of these.
-Plan onGpus(Plan plan, const Graph& graph, int gpus) {
-  std::vector<DeviceSpec> specs;
-  for (std::size_t n = 0; n < plan.devices.size(); ++n) {
-    DeviceSpec spec = plan.devices[n].device;
-    spec.kind = DeviceKind::Cuda;
-    spec.index = static_cast<int>(n) % gpus;
-    spec.name = fmt::format("cuda:{}/{}", spec.index, n);
-    specs.push_back(spec);
-  }
-  return valueOf(adoptPlan(graph, std::move(plan), specs));
 }
 
 Plan rolled(Plan plan, const Graph& graph) {
@@ -384,10 +365,7 @@ int check(const std::string& named) {
 #ifndef ARGAND_CUDA_ON_HOST
   printSpeed(gpus);
 #endif
-  fmt::print("{}\n",
-             figures.failed() == 0 ? "All figures are within their limits."
-                                   : "Figures are out of their limits.");
-  return figures.failed() == 0 ? 0 : 1;
+  return figures.finish();
 }
 
 }  // namespace

@@ -73,6 +73,18 @@ std::vector<NetworkCase> networkCases() {
 
 // Without statistics of its own a batch norm normalises nothing, and the values of a
 // deep network leave what fp16 holds: one pass of training that takes them whole.
+engine::Plan onGpus(engine::Plan plan, const engine::Graph& graph, int gpus) {
+  std::vector<DeviceSpec> specs;
+  for (std::size_t n = 0; n < plan.devices.size(); ++n) {
+    DeviceSpec spec = plan.devices[n].device;
+    spec.kind = DeviceKind::Cuda;
+    spec.index = static_cast<int>(n) % gpus;
+    spec.name = fmt::format("cuda:{}/{}", spec.index, n);
+    specs.push_back(spec);
+  }
+  return valueOf(adoptPlan(graph, std::move(plan), specs));
+}
+
 Parameters randomParameters(const NetworkCase& network) {
   const Graph& graph = network.graph;
   Parameters parameters = valueOf(Parameters::initialised(graph, 5));

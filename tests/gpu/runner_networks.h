@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/engine/graph/graph.h"
+#include "core/engine/plan/plan.h"
 #include "core/engine/run/parameters.h"
 
 #include <stdexcept>
@@ -32,6 +33,9 @@ struct NetworkCase {
 
 // Networks that have, all together, every operation there is.
 [[nodiscard]] std::vector<NetworkCase> networkCases();
+
+// The same steps on GPUs, with what is predicted of these.
+[[nodiscard]] engine::Plan onGpus(engine::Plan plan, const engine::Graph& graph, int gpus);
 
 // Weights by Kaiming's rule with noise on all that is trained, and the running
 // statistics that noise as an input has.

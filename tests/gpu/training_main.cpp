@@ -31,14 +31,7 @@ int deviceCount() {
   fmt::print("The code of CUDA devices on the processor; nothing here ran on a GPU.\n");
   return 2;
 #else
-  int count = 0;
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess || count == 0) {
-    fmt::print("SKIPPED: no CUDA device here ({}). Training was compiled and not run.\n",
-               status == cudaSuccess ? "none found" : cudaGetErrorString(status));
-    return 0;
-  }
-  return count;
+  return presentDevices("Training was");
 #endif
 }
 
@@ -53,18 +46,6 @@ Plan planned(const NetworkCase& network, int devices, const std::string& words, 
   request.words = words;
   request.microBatches = microBatches;
   return valueOf(makePlan(network.graph, request));
-}
-
-Plan onGpus(Plan plan, const Graph& graph, int gpus) {
-  std::vector<DeviceSpec> specs;
-  for (std::size_t n = 0; n < plan.devices.size(); ++n) {
-    DeviceSpec spec = plan.devices[n].device;
-    spec.kind = DeviceKind::Cuda;
-    spec.index = static_cast<int>(n) % gpus;
-    spec.name = fmt::format("cuda:{}/{}", spec.index, n);
-    specs.push_back(spec);
-  }
-  return valueOf(adoptPlan(graph, std::move(plan), specs));
 }
 
 Plan unevenly(Plan plan) {
@@ -248,10 +229,7 @@ int check(const std::string& named) {
   checkGroup(figures, gpus);
   printSpeed(gpus);
 #endif
-  fmt::print("{}\n",
-             figures.failed() == 0 ? "All figures are within their limits."
-                                   : "Figures are out of their limits.");
-  return figures.failed() == 0 ? 0 : 1;
+  return figures.finish();
 }
 
 }  // namespace
