@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
-#include "core/dicom/series_writer.h"
+#include "core/dicom/series/series_writer.h"
 
 #include <algorithm>
 
@@ -19,16 +19,14 @@ struct ConvertOptions {
   std::string modality;
 };
 
-Outcome written(const std::vector<fs::path>& files, const std::vector<std::string>& warnings) {
+Outcome written(const std::vector<fs::path>& files, const Warnings& warnings) {
   Outcome outcome;
-  outcome.json = {{"outputs", Json::array()}, {"warnings", warnings}};
+  outcome.json = {{"outputs", Json::array()}};
   for (const fs::path& file : files) {
     outcome.json["outputs"].push_back(file.string());
     outcome.text += fmt::format("Wrote {}\n", file.string());
   }
-  for (const std::string& warning : warnings) {
-    outcome.text += fmt::format("Warning: {}\n", warning);
-  }
+  addWarnings(warnings, outcome);
   return outcome;
 }
 
@@ -37,22 +35,24 @@ Result<Outcome> convertLabels(const ConvertOptions& options, const Context& cont
   ARGAND_TRY(checkOutput(options.out, {}));
   ARGAND_ASSIGN(const study::Entry entry,
                 study::findImage(options.reference, options.series, context.stop));
-  ARGAND_ASSIGN(const Volume reference, study::load(entry, context.stop, context.progress));
+  ARGAND_ASSIGN(const study::LoadedVolume loaded,
+                study::load(entry, context.stop, context.progress));
+  const Volume& reference = loaded.volume;
   ARGAND_ASSIGN(const LabelTable names, namesOption(options.names));
   ARGAND_ASSIGN(const study::LoadedLabels labels,
                 study::loadSegmentation(options.in, reference, names, context.stop));
   ARGAND_ASSIGN(const auto files, study::saveLabels(options.out, labels.segmentation));
-  return written(files, labels.warnings);
+  Warnings warnings = loaded.warnings;
+  append(warnings, labels.warnings);
+  return written(files, warnings);
 }
 
 Result<Outcome> convertImage(const ConvertOptions& options, const Context& context) {
   ARGAND_ASSIGN(const study::Entry entry,
                 study::findImage(options.in, options.series, context.stop));
-  ARGAND_ASSIGN(const Volume volume, study::load(entry, context.stop, context.progress));
-  std::vector<std::string> warnings;
-  for (const study::Warning& warning : entry.warnings) {
-    warnings.push_back(warning.text);
-  }
+  ARGAND_ASSIGN(const study::LoadedVolume loaded,
+                study::load(entry, context.stop, context.progress));
+  const Volume& volume = loaded.volume;
   if (io::formatOf(options.out)) {
     ARGAND_TRY(checkOutput(options.out, {}));
     ARGAND_TRY(io::writeImage(options.out, volume));
@@ -68,7 +68,7 @@ Result<Outcome> convertImage(const ConvertOptions& options, const Context& conte
     }
     ARGAND_TRY(dicom::writeSeries(options.out, volume, series, context.stop, context.progress));
   }
-  return written({options.out}, warnings);
+  return written({options.out}, loaded.warnings);
 }
 
 Result<Outcome> convert(const ConvertOptions& options, const Context& context) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/segment_job.h"
-#include "core/dicom/series_writer.h"
+#include "core/dicom/series/series_writer.h"
 #include "core/metrics/metrics.h"
 
 #include <algorithm>
@@ -228,7 +228,8 @@ Result<Outcome> demo(const DemoOptions& options, const Context& context) {
   ARGAND_TRY(makeSeries(head, series, context));
 
   ARGAND_ASSIGN(const study::Entry entry, study::findImage(series, {}, context.stop));
-  ARGAND_ASSIGN(const Volume volume, study::load(entry, context.stop));
+  ARGAND_ASSIGN(const study::LoadedVolume loaded, study::load(entry, context.stop));
+  const Volume& volume = loaded.volume;
   ARGAND_ASSIGN(const study::LoadedLabelMap atlas,
                 study::loadLabelMap(atlasFile, volume.geometry(), {}, context.stop));
   SegmentJob job;

@@ -37,8 +37,7 @@ Result<Outcome> evaluate(const EvaluateOptions& options, const Context& context)
       metrics::evaluate(
           labels.labels, reference.labels, names.empty() ? labels.names : names, context.stop));
   Outcome outcome;
-  outcome.json = {
-      {"labels", Json::array()}, {"mean_dice", evaluation.meanDice}, {"warnings", labels.warnings}};
+  outcome.json = {{"labels", Json::array()}, {"mean_dice", evaluation.meanDice}};
   outcome.text = fmt::format("{:>5} {:24} {:>7} {:>8} {:>8} {:>10} {:>10}\n",
                              "value",
                              "name",
@@ -70,9 +69,7 @@ Result<Outcome> evaluate(const EvaluateOptions& options, const Context& context)
     outcome.json["definitions"][key] = sentence;
     outcome.text += fmt::format("  {}: {}\n", key, sentence);
   }
-  for (const std::string& warning : labels.warnings) {
-    outcome.text += fmt::format("Warning: {}\n", warning);
-  }
+  addWarnings(labels.warnings, outcome);
   return outcome;
 }
 

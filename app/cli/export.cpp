@@ -22,7 +22,9 @@ Result<Outcome> exportLabels(const ExportOptions& options, const Context& contex
   ARGAND_TRY(checkOutput(options.out, options.as));
   ARGAND_ASSIGN(const study::Entry entry,
                 study::findImage(options.reference, options.series, context.stop));
-  ARGAND_ASSIGN(const Volume reference, study::load(entry, context.stop, context.progress));
+  ARGAND_ASSIGN(const study::LoadedVolume loaded,
+                study::load(entry, context.stop, context.progress));
+  const Volume& reference = loaded.volume;
   ARGAND_ASSIGN(const LabelTable names, namesOption(options.names));
   ARGAND_ASSIGN(const study::LoadedLabels labels,
                 study::loadSegmentation(options.labels, reference, names, context.stop));
@@ -37,9 +39,6 @@ Result<Outcome> exportLabels(const ExportOptions& options, const Context& contex
   Outcome outcome;
   outcome.json = {{"outputs", {options.out.string()}}};
   outcome.json["structures"] = toJson(written.structures);
-  std::vector<std::string> warnings = labels.warnings;
-  warnings.insert(warnings.end(), written.warnings.begin(), written.warnings.end());
-  outcome.json["warnings"] = warnings;
   for (const dicom::WrittenStructure& structure : written.structures) {
     outcome.text += fmt::format("{}: {} contours, {} points, Dice {:.4f} when read back\n",
                                 structure.name,
@@ -47,9 +46,10 @@ Result<Outcome> exportLabels(const ExportOptions& options, const Context& contex
                                 structure.points,
                                 structure.diceReadBack);
   }
-  for (const std::string& warning : warnings) {
-    outcome.text += fmt::format("Warning: {}\n", warning);
-  }
+  Warnings warnings = loaded.warnings;
+  append(warnings, labels.warnings);
+  append(warnings, written.warnings);
+  addWarnings(warnings, outcome);
   outcome.text += fmt::format("Wrote {}\n", options.out.string());
   return outcome;
 }

@@ -48,8 +48,8 @@ std::string entryText(const study::Entry& entry) {
   if (entry.series) {
     text += fmt::format("    series {}\n", entry.seriesUid());
   }
-  for (const study::Warning& warning : entry.warnings) {
-    text += fmt::format("    {}: {}\n", warning.code, warning.text);
+  for (const Warning& warning : entry.warnings) {
+    text += fmt::format("    {}: {}\n", toString(warning.code), warning.text);
   }
   return text;
 }
@@ -67,8 +67,8 @@ Result<Outcome> info(const std::filesystem::path& path, const Context& context) 
                                        {"reason", refusal.reason},
                                        {"warnings", toJson(refusal.warnings)}});
     outcome.text += fmt::format("refused  {}\n    {}\n", refusal.path.string(), refusal.reason);
-    for (const study::Warning& warning : refusal.warnings) {
-      outcome.text += fmt::format("    {}: {}\n", warning.code, warning.text);
+    for (const Warning& warning : refusal.warnings) {
+      outcome.text += fmt::format("    {}: {}\n", toString(warning.code), warning.text);
     }
   }
   if (found.entries.empty()) {

@@ -4,6 +4,7 @@
 #include "app/cli/verb.h"
 #include "app/composition.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/base/version.h"
 
 #include <algorithm>
@@ -27,14 +28,14 @@ struct Verb {
 };
 
 void print(const Json& json) {
-  fmt::print("{}\n", json.dump(2));
+  fmt::print("{}\n", dumped(json, 2));
 }
 
 int printError(const Error& error, bool json) {
   const int status = exitStatus(error.code);
   endProgressLine();
   if (json) {
-    print({{"error", {{"code", toString(error.code)}, {"message", error.message}}}});
+    print({{"error", {{"code", toString(error.code)}, {"message", utf8Text(error.message)}}}});
   } else {
     fmt::print(stderr, "argand-cli: {}\n", error.message);
   }

@@ -29,7 +29,7 @@ Result<Outcome> show(const std::string& id, const Context& context) {
   ARGAND_ASSIGN(const infer::ModelCard card, context.models.card(id));
   Outcome outcome;
   outcome.json = card.toJson();
-  outcome.text = outcome.json.dump(2) + "\n";
+  outcome.text = dumped(outcome.json, 2) + "\n";
   return outcome;
 }
 

@@ -112,12 +112,19 @@ Json toJson(const Geometry& geometry) {
           {"lps_from_index", matrix}};
 }
 
-Json toJson(const std::vector<study::Warning>& warnings) {
+Json toJson(const Warnings& warnings) {
   Json list = Json::array();
-  for (const study::Warning& warning : warnings) {
-    list.push_back({{"code", warning.code}, {"text", warning.text}});
+  for (const Warning& warning : warnings) {
+    list.push_back({{"code", toString(warning.code)}, {"text", warning.text}});
   }
   return list;
+}
+
+void addWarnings(const Warnings& warnings, Outcome& outcome) {
+  outcome.json["warnings"] = toJson(warnings);
+  for (const Warning& warning : warnings) {
+    outcome.text += fmt::format("Warning: {}\n", warning.text);
+  }
 }
 
 }  // namespace argand::app

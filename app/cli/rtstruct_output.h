@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/json.h"
-#include "core/dicom/rtstruct.h"
+#include "core/dicom/rtstruct/rtstruct.h"
 #include "core/volume/volume.h"
 
 #include <CLI/CLI.hpp>

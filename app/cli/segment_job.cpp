@@ -35,18 +35,16 @@ Result<void> checkJob(const SegmentJob& job) {
 Result<std::shared_ptr<const Volume>> readVolume(const fs::path& path,
                                                  const std::string& series,
                                                  const Context& context,
-                                                 std::vector<std::string>& warnings) {
+                                                 Warnings& warnings) {
   ARGAND_ASSIGN(const study::Entry entry, study::findImage(path, series, context.stop));
-  for (const study::Warning& warning : entry.warnings) {
-    warnings.push_back(warning.text);
-  }
-  ARGAND_ASSIGN(Volume volume, study::load(entry, context.stop, context.progress));
-  return std::make_shared<const Volume>(std::move(volume));
+  ARGAND_ASSIGN(study::LoadedVolume loaded, study::load(entry, context.stop, context.progress));
+  append(warnings, loaded.warnings);
+  return std::make_shared<const Volume>(std::move(loaded.volume));
 }
 
 Result<std::vector<fs::path>> write(const SegmentJob& job,
                                     const SegmentDone& done,
-                                    std::vector<std::string>& warnings,
+                                    Warnings& warnings,
                                     const Context& context) {
   std::vector<fs::path> written;
   for (const fs::path& output : job.outputs) {
@@ -63,7 +61,7 @@ Result<std::vector<fs::path>> write(const SegmentJob& job,
                                   {},
                                   context.stop,
                                   context.progress));
-      warnings.insert(warnings.end(), rtstruct.warnings.begin(), rtstruct.warnings.end());
+      append(warnings, rtstruct.warnings);
       written.push_back(output);
     } else {
       ARGAND_ASSIGN(const auto files, study::saveLabels(output, done.result.segmentation));
@@ -107,7 +105,9 @@ Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
   ARGAND_ASSIGN(done.result,
                 infer::segment(request, context.models, context.stop, context.progress));
   for (const auto* sentences : {&done.result.plan.lastResorts, &done.result.plan.overrides}) {
-    done.warnings.insert(done.warnings.end(), sentences->begin(), sentences->end());
+    for (const std::string& sentence : *sentences) {
+      done.warnings.push_back({WarningCode::Override, sentence});
+    }
   }
   const Stopwatch writing;
   ARGAND_ASSIGN(done.outputs, write(job, done, done.warnings, context));
@@ -149,10 +149,7 @@ Outcome report(const SegmentDone& done) {
     json["outputs"].push_back(output.string());
     outcome.text += fmt::format("Wrote {}\n", output.string());
   }
-  json["warnings"] = done.warnings;
-  for (const std::string& warning : done.warnings) {
-    outcome.text += fmt::format("Warning: {}\n", warning);
-  }
+  addWarnings(done.warnings, outcome);
   outcome.text += fmt::format(
       "Done in {:.2f} s, {:.2f} s of it in the network\n", done.totalSeconds, seconds.network);
   return outcome;

@@ -28,7 +28,7 @@ struct SegmentDone {
   std::shared_ptr<const Volume> volume;
   infer::SegmentResult result;
   std::vector<std::filesystem::path> outputs;
-  std::vector<std::string> warnings;
+  Warnings warnings;
   double readSeconds = 0.0;
   double writeSeconds = 0.0;
   double totalSeconds = 0.0;

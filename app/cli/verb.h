@@ -82,7 +82,9 @@ struct DeviceOptions {
 [[nodiscard]] Result<LabelTable> namesOption(const std::filesystem::path& path);
 
 [[nodiscard]] Json toJson(const Geometry& geometry);  // size, spacing_mm, lps_from_index
-[[nodiscard]] Json toJson(const std::vector<study::Warning>& warnings);
+[[nodiscard]] Json toJson(const Warnings& warnings);  // [{code, text}]
+// Puts the warnings into the object's "warnings" and, a line each, into the text.
+void addWarnings(const Warnings& warnings, Outcome& outcome);
 
 // A row of "devices" and a line of text: what one device was given and took. `Use` is an
 // engine::DeviceReport or an infer::DeviceUse.

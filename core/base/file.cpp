@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/file.h"
 
+#include "core/base/text.h"
+
 #include <unistd.h>
 
 #include <atomic>
@@ -14,13 +16,13 @@ namespace fs = std::filesystem;
 Result<std::string> readTextFile(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) {
-    return fail(ErrorCode::InputRefused, fmt::format("There is no file {}.", path.string()));
+    return fail(ErrorCode::InputRefused, fmt::format("There is no file {}.", displayed(path)));
   }
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
   if (!in) {
-    return fail(ErrorCode::InputRefused, fmt::format("{} cannot be read.", path.string()));
+    return fail(ErrorCode::InputRefused, fmt::format("{} cannot be read.", displayed(path)));
   }
   return std::move(text).str();
 }
@@ -34,10 +36,28 @@ Result<void> writeFileAtomically(const fs::path& path, std::string_view bytes) {
     if (!out) {
       return fail(ErrorCode::OutputFailed,
                   fmt::format("{} cannot be written; is the folder writable and the disk not full?",
-                              path.string()));
+                              displayed(path)));
     }
   }
   return pending.commit();
+}
+
+bool sameFile(const fs::path& a, const fs::path& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error) && !error;
+}
+
+Result<void> checkNotAnInput(const fs::path& output, std::span<const fs::path> inputs) {
+  for (const fs::path& input : inputs) {
+    if (sameFile(output, input)) {
+      return fail(ErrorCode::Usage,
+                  fmt::format("{} is read by this job ({}), and writing there would destroy it. "
+                              "Choose another name for the result.",
+                              displayed(output),
+                              displayed(input)));
+    }
+  }
+  return {};
 }
 
 PendingFile::PendingFile(fs::path path) : m_path(std::move(path)) {
@@ -60,7 +80,7 @@ Result<void> PendingFile::commit() {
   fs::rename(m_temporary, m_path, error);
   if (error) {
     return fail(ErrorCode::OutputFailed,
-                fmt::format("{} cannot be written: {}.", m_path.string(), error.message()));
+                fmt::format("{} cannot be written: {}.", displayed(m_path), error.message()));
   }
   m_committed = true;
   return {};

@@ -4,6 +4,7 @@
 #include "core/base/result.h"
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,15 @@ namespace argand {
 // whole new one and an interrupted run leaves no half of either.
 [[nodiscard]] Result<void> writeFileAtomically(const std::filesystem::path& path,
                                                std::string_view bytes);
+
+// True where both names lead to one existing file or folder, whether by relative
+// names, symbolic links or hard links.
+[[nodiscard]] bool sameFile(const std::filesystem::path& a, const std::filesystem::path& b);
+
+// Fails with Usage, naming both, where writing a file or folder at `output` would
+// replace one of `inputs`. Asked before any work starts.
+[[nodiscard]] Result<void> checkNotAnInput(const std::filesystem::path& output,
+                                           std::span<const std::filesystem::path> inputs);
 
 // A name beside `path` to write to before the result is complete; the file is
 // moved over `path` by commit() and removed by the destructor otherwise. The

@@ -2,6 +2,7 @@
 #include "core/base/json.h"
 
 #include "core/base/file.h"
+#include "core/base/text.h"
 
 namespace argand {
 
@@ -14,13 +15,17 @@ Result<Json> parseJson(std::string_view text, std::string_view what) {
   }
 }
 
+std::string dumped(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
 Result<Json> readJsonFile(const std::filesystem::path& path) {
   ARGAND_ASSIGN(const std::string text, readTextFile(path));
-  return parseJson(text, path.string());
+  return parseJson(text, displayed(path));
 }
 
 Result<void> writeJsonFile(const std::filesystem::path& path, const Json& json) {
-  return writeFileAtomically(path, json.dump(2) + "\n");
+  return writeFileAtomically(path, dumped(json, 2) + "\n");
 }
 
 }  // namespace argand

@@ -15,6 +15,9 @@ using Json = nlohmann::ordered_json;
 
 // `what` names the text in the message: a file's path, "the model card".
 [[nodiscard]] Result<Json> parseJson(std::string_view text, std::string_view what);
+// Text of `json` on one line, or indented where `indent` is not negative. Strings
+// that are not UTF-8 do not stop it: their bytes become U+FFFD.
+[[nodiscard]] std::string dumped(const Json& json, int indent = -1);
 [[nodiscard]] Result<Json> readJsonFile(const std::filesystem::path& path);
 [[nodiscard]] Result<void> writeJsonFile(const std::filesystem::path& path, const Json& json);
 

@@ -145,7 +145,7 @@ Result<void> checkAxes(const Geometry& geometry, const fs::path& path) {
 }
 
 Warning nonOrthogonal(const fs::path& path) {
-  return {"non-orthogonal",
+  return {WarningCode::NonOrthogonal,
           fmt::format("The axes of {} are not at right angles; the shear is kept.",
                       path.filename().string())};
 }
@@ -170,7 +170,7 @@ Result<ImageHeader> readImageHeader(const fs::path& path) {
 Result<ImageFile> readImage(const fs::path& path) {
   ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::All));
   constexpr double kBackground = 0.0;
-  std::vector<Warning> warnings = std::move(raw.header.warnings);
+  Warnings warnings = std::move(raw.header.warnings);
   return guarded(ErrorCode::InputRefused,
                  fmt::format("reading {}", path.string()),
                  [&]() -> Result<ImageFile> {

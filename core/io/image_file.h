@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/progress.h"
+#include "core/base/warning.h"
 #include "core/volume/label_table.h"
 #include "core/volume/segmentation.h"
 #include "core/volume/volume.h"
@@ -20,16 +21,9 @@ enum class Format { Nifti, Nrrd, Meta };
 // By the ending of the name; nothing for another ending.
 [[nodiscard]] std::optional<Format> formatOf(const std::filesystem::path& path);
 
-// A repair or a doubt that the person should know of; the codes are those of
-// `argand-cli info` ("value-repaired", "non-orthogonal", ...).
-struct Warning {
-  std::string code;
-  std::string text;
-};
-
 struct ImageFile {
   Volume volume;
-  std::vector<Warning> warnings;
+  Warnings warnings;
 };
 
 // Geometry, type and warnings without the voxels.
@@ -37,7 +31,7 @@ struct ImageHeader {
   Geometry geometry;
   std::string voxelType;        // "int16", ...
   std::int64_t components = 1;  // time points or vector components
-  std::vector<Warning> warnings;
+  Warnings warnings;
 };
 
 [[nodiscard]] Result<ImageHeader> readImageHeader(const std::filesystem::path& path);
@@ -50,7 +44,7 @@ struct ImageHeader {
 struct LabelFile {
   LabelMap labels;
   LabelTable names;  // those the file carries; may be empty
-  std::vector<Warning> warnings;
+  Warnings warnings;
 };
 
 [[nodiscard]] Result<LabelFile> readLabels(const std::filesystem::path& path);

@@ -18,7 +18,7 @@ constexpr std::int32_t kCommentExtension = 6;  // NIFTI_ECODE_COMMENT: plain tex
 constexpr std::int64_t kLargestExtension = std::int64_t{1} << 24;
 
 // Label names are a comment extension with JSON as LabelTable writes it.
-std::optional<LabelTable> namesIn(std::string_view text, std::vector<Warning>& warnings) {
+std::optional<LabelTable> namesIn(std::string_view text, Warnings& warnings) {
   const std::size_t start = text.find_first_not_of(" \t\r\n");
   if (start == std::string_view::npos || text[start] != '{') {
     return std::nullopt;
@@ -30,7 +30,8 @@ std::optional<LabelTable> namesIn(std::string_view text, std::vector<Warning>& w
   }
   auto names = LabelTable::fromJson(*json, "the label names of the image");
   if (!names) {
-    warnings.push_back({"value-repaired", "Label names left out: " + names.error().message});
+    warnings.push_back(
+        {WarningCode::ValueRepaired, "Label names left out: " + names.error().message});
     return std::nullopt;
   }
   return std::move(*names);
@@ -70,7 +71,7 @@ std::string extensionOf(const LabelTable& names) {
   if (names.empty()) {
     return {};
   }
-  std::string text = names.toJson().dump();
+  std::string text = dumped(names.toJson());
   text.resize((text.size() + 8 + 15) / 16 * 16 - 8, ' ');  // whole sizes are multiples of 16
   const auto bytes = static_cast<std::int32_t>(text.size() + 8);
   std::string extension(8, '\0');

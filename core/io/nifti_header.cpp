@@ -206,7 +206,7 @@ Affine qform(const Fields& f, const Vec3& spacing) {
   return affine;
 }
 
-Vec3 spacingOf(const Fields& f, const std::string& file, std::vector<Warning>& warnings) {
+Vec3 spacingOf(const Fields& f, const std::string& file, Warnings& warnings) {
   Vec3 spacing;
   for (int axis = 0; axis < 3; ++axis) {
     const double stored = std::abs(f.pixdim[static_cast<std::size_t>(axis) + 1]);
@@ -214,7 +214,7 @@ Vec3 spacingOf(const Fields& f, const std::string& file, std::vector<Warning>& w
     if (!(stored > 0.0 && std::isfinite(stored))) {
       spacing[axis] = 1.0;
       warnings.push_back(
-          {"value-repaired",
+          {WarningCode::ValueRepaired,
            fmt::format("{} has no voxel size along axis {}; 1 mm is taken.", file, axis + 1)});
     }
   }
@@ -222,14 +222,14 @@ Vec3 spacingOf(const Fields& f, const std::string& file, std::vector<Warning>& w
 }
 
 // Sform where it is valid, else qform, else the voxel sizes alone.
-Result<Affine> affineOf(const Fields& f, const std::string& file, std::vector<Warning>& warnings) {
+Result<Affine> affineOf(const Fields& f, const std::string& file, Warnings& warnings) {
   if (f.sformCode > 0) {
     const Affine affine = sform(f);
     if (usable(affine)) {
       return affine;
     }
     warnings.push_back(
-        {"value-repaired",
+        {WarningCode::ValueRepaired,
          fmt::format("The sform of {} is singular; the qform is taken instead.", file)});
   }
   const Vec3 spacing = spacingOf(f, file, warnings);
@@ -244,7 +244,7 @@ Result<Affine> affineOf(const Fields& f, const std::string& file, std::vector<Wa
                     file));
   }
   warnings.push_back(
-      {"value-repaired",
+      {WarningCode::ValueRepaired,
        fmt::format("{} does not say where it lies in the patient (no sform, no qform); "
                    "its axes are taken as right, anterior, superior.",
                    file)});
@@ -255,10 +255,7 @@ Result<Affine> affineOf(const Fields& f, const std::string& file, std::vector<Wa
   return affine;
 }
 
-Result<void> applyUnit(Affine& affine,
-                       int unit,
-                       const std::string& file,
-                       std::vector<Warning>& warnings) {
+Result<void> applyUnit(Affine& affine, int unit, const std::string& file, Warnings& warnings) {
   if (unit != 1 && unit != 3) {
     return {};  // millimetres, or unknown, which means the same
   }
@@ -267,7 +264,7 @@ Result<void> applyUnit(Affine& affine,
     affine.setColumn(axis, affine.column(axis) * factor);
   }
   affine.offset = affine.offset * factor;
-  warnings.push_back({"value-repaired",
+  warnings.push_back({WarningCode::ValueRepaired,
                       fmt::format("{} gives lengths in {}; they were converted to millimetres.",
                                   file,
                                   unit == 1 ? "metres" : "micrometres")});
@@ -308,10 +305,10 @@ Result<void> applySizes(const Fields& f, const fs::path& path, Header& header) {
 Result<void> applyScaling(const Fields& f,
                           const std::string& file,
                           Header& header,
-                          std::vector<Warning>& warnings) {
+                          Warnings& warnings) {
   if (!std::isfinite(f.slope) || (f.slope != 0.0 && !std::isfinite(f.intercept))) {
     warnings.push_back(
-        {"value-repaired",
+        {WarningCode::ValueRepaired,
          fmt::format(
              "The scaling of {} is not a finite number; stored values are taken as they are.",
              file)});
@@ -343,7 +340,7 @@ std::int64_t headerBytes(const Layout& layout) {
 Result<Header> parse(std::span<const std::byte> bytes,
                      const Layout& layout,
                      const fs::path& path,
-                     std::vector<Warning>& warnings) {
+                     Warnings& warnings) {
   const std::string file = path.string();
   const Reader reader{bytes, layout.otherByteOrder};
   const Fields f = layout.version == 1 ? fieldsOfVersion1(reader) : fieldsOfVersion2(reader);

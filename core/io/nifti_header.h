@@ -50,7 +50,7 @@ template <typename T>
 [[nodiscard]] Result<Header> parse(std::span<const std::byte> bytes,
                                    const Layout& layout,
                                    const std::filesystem::path& path,
-                                   std::vector<Warning>& warnings);
+                                   Warnings& warnings);
 
 // NIfTI's world is RAS, ours LPS: x and y change sign. The one conversion in
 // each direction.

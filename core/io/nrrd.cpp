@@ -145,7 +145,7 @@ void addGeometryWarnings(const itk::ImageIOBase& io, const fs::path& path, Image
   const std::string space = textOf(io.GetMetaDataDictionary(), "NRRD_space");
   if (space.find("right") == std::string::npos && space.find("left") == std::string::npos) {
     header.warnings.push_back(
-        {"value-repaired",
+        {WarningCode::ValueRepaired,
          fmt::format("{} does not say where its axes lie in the patient; they are taken as left, "
                      "posterior, superior.",
                      path.filename().string())});

@@ -117,7 +117,7 @@ template <typename Source>
 Volume::Buffer realsFrom(const RawVoxels& raw,
                          double background,
                          const std::string& file,
-                         std::vector<Warning>& warnings) {
+                         Warnings& warnings) {
   const bool scaled = raw.slope != 1.0 || raw.intercept != 0.0;
   std::int64_t repaired = 0;
   auto voxels = converted<float, Source>(raw, [&](Source stored) {
@@ -131,7 +131,7 @@ Volume::Buffer realsFrom(const RawVoxels& raw,
     return v;
   });
   if (repaired > 0) {
-    warnings.push_back({"value-repaired",
+    warnings.push_back({WarningCode::ValueRepaired,
                         fmt::format("{}: {} voxels are not finite numbers; they are set to {}.",
                                     file,
                                     repaired,
@@ -175,7 +175,7 @@ std::int64_t bytesOf(RawType type) {
 Result<Volume::Buffer> bufferFrom(const RawVoxels& raw,
                                   double background,
                                   const std::string& file,
-                                  std::vector<Warning>& warnings) {
+                                  Warnings& warnings) {
   return withType(raw.type, [&](auto* source) -> Result<Volume::Buffer> {
     using Source = std::remove_pointer_t<decltype(source)>;
     if constexpr (std::is_integral_v<Source>) {

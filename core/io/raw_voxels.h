@@ -27,7 +27,7 @@ struct RawVoxels {
 [[nodiscard]] Result<Volume::Buffer> bufferFrom(const RawVoxels& raw,
                                                 double background,
                                                 const std::string& file,
-                                                std::vector<Warning>& warnings);
+                                                Warnings& warnings);
 
 // Whole numbers 0..65535, else refused with the first value that is not.
 [[nodiscard]] Result<std::vector<LabelValue>> labelsFrom(const RawVoxels& raw,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/dicom/rtstruct.h"
+#include "core/dicom/rtstruct/rtstruct.h"
 #include "core/study/study.h"
 #include "core/volume/resample.h"
 
@@ -69,8 +69,8 @@ Result<LoadedLabelMap> loadLabelMap(const fs::path& path,
     loaded.names.set(value, entry);
   }
   const std::string name = path.filename().string();
-  for (const io::Warning& warning : file.warnings) {
-    loaded.warnings.push_back(fmt::format("{}: {}", name, warning.text));
+  for (const Warning& warning : file.warnings) {
+    loaded.warnings.push_back({warning.code, fmt::format("{}: {}", name, warning.text)});
   }
   if (sameGrid(file.labels.geometry, grid)) {
     loaded.labels = std::move(file.labels);
@@ -85,9 +85,10 @@ Result<LoadedLabelMap> loadLabelMap(const fs::path& path,
   }
   if (!onlyReordered(file.labels.geometry, grid)) {
     loaded.warnings.push_back(
-        fmt::format("{} is on another grid than the reference; each voxel took the label of the "
-                    "nearest one.",
-                    name));
+        {WarningCode::Resampled,
+         fmt::format("{} is on another grid than the reference; each voxel took the label of the "
+                     "nearest one.",
+                     name)});
   }
   ARGAND_ASSIGN(loaded.labels, resampledLabels(file.labels, grid, stop));
   return loaded;

@@ -9,22 +9,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<Warning> translated(const std::vector<dicom::Warning>& warnings) {
-  std::vector<Warning> result;
-  for (const dicom::Warning& warning : warnings) {
-    result.push_back({std::string(dicom::toString(warning.code)), warning.text});
-  }
-  return result;
-}
-
-std::vector<Warning> translated(const std::vector<io::Warning>& warnings) {
-  std::vector<Warning> result;
-  for (const io::Warning& warning : warnings) {
-    result.push_back({warning.code, warning.text});
-  }
-  return result;
-}
-
 Entry entryOf(dicom::SeriesEntry series) {
   Entry entry;
   entry.kind = series.kind;
@@ -35,7 +19,7 @@ Entry entryOf(dicom::SeriesEntry series) {
   if (series.kind == dicom::ObjectKind::Image) {
     entry.geometry = series.geometry;
   }
-  entry.warnings = translated(series.warnings);
+  entry.warnings = series.warnings;
   entry.series = std::move(series);
   return entry;
 }
@@ -53,14 +37,14 @@ void addImageFile(const fs::path& path, Found& found) {
                      "Save the one you want as a file of its own.",
                      path.filename().string(),
                      header->components),
-         translated(header->warnings)});
+         header->warnings});
     return;
   }
   Entry entry;
   entry.path = path;
   entry.description = path.filename().string();
   entry.geometry = header->geometry;
-  entry.warnings = translated(header->warnings);
+  entry.warnings = header->warnings;
   found.entries.push_back(std::move(entry));
 }
 
@@ -73,7 +57,7 @@ Result<void> addDicom(const fs::path& path,
     found.entries.push_back(entryOf(std::move(series)));
   }
   for (dicom::Refusal& refusal : scanned.refused) {
-    found.refused.push_back({refusal.path, refusal.reason, translated(refusal.warnings)});
+    found.refused.push_back({refusal.path, refusal.reason, refusal.warnings});
   }
   return {};
 }
@@ -183,17 +167,27 @@ Result<Entry> findImage(const fs::path& path,
                           listed(chosen)));
 }
 
-Result<Volume> load(const Entry& entry, const std::stop_token& stop, const ProgressFn& progress) {
+Result<LoadedVolume> load(const Entry& entry,
+                          const std::stop_token& stop,
+                          const ProgressFn& progress) {
   if (entry.kind != dicom::ObjectKind::Image) {
     return fail(ErrorCode::InputRefused,
                 fmt::format("{} is a segmentation, not an image.", entry.path.filename().string()));
   }
   if (entry.series) {
-    return dicom::readSeries(*entry.series, stop, progress);
+    ARGAND_ASSIGN(Volume volume, dicom::readSeries(*entry.series, stop, progress));
+    return LoadedVolume{std::move(volume), entry.warnings};
   }
   ARGAND_ASSIGN(io::ImageFile file, io::readImage(entry.path));
   file.volume.description = entry.description;
-  return std::move(file.volume);
+  LoadedVolume loaded{std::move(file.volume), entry.warnings};
+  for (Warning& warning : file.warnings) {  // those of the header are the entry's already
+    if (std::find(loaded.warnings.begin(), loaded.warnings.end(), warning) ==
+        loaded.warnings.end()) {
+      loaded.warnings.push_back(std::move(warning));
+    }
+  }
+  return loaded;
 }
 
 }  // namespace argand::study

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/base/progress.h"
-#include "core/dicom/series.h"
+#include "core/dicom/series/series.h"
 #include "core/io/image_file.h"
 #include "core/volume/segmentation.h"
 #include "core/volume/volume.h"
@@ -17,11 +17,6 @@
 // through it.
 namespace argand::study {
 
-struct Warning {
-  std::string code;  // as `argand-cli info` prints it
-  std::string text;
-};
-
 // Something that can be opened: a DICOM series (or one stack of it), a SEG, an
 // RTSTRUCT, or an image file.
 struct Entry {
@@ -31,7 +26,7 @@ struct Entry {
   std::string modality;                      // "" where the format has none
   std::string description;
   std::optional<Geometry> geometry;  // where there is a grid
-  std::vector<Warning> warnings;
+  Warnings warnings;
 
   // What --series names it by: the Series Instance UID, and for an image file,
   // which has none, its path.
@@ -44,7 +39,7 @@ struct Entry {
 struct Refusal {
   std::filesystem::path path;
   std::string reason;
-  std::vector<Warning> warnings;
+  Warnings warnings;
 };
 
 struct Found {
@@ -65,13 +60,18 @@ struct Found {
                                       const std::string& seriesUid = {},
                                       const std::stop_token& stop = {});
 
-[[nodiscard]] Result<Volume> load(const Entry& entry,
-                                  const std::stop_token& stop = {},
-                                  const ProgressFn& progress = {});
+struct LoadedVolume {
+  Volume volume;
+  Warnings warnings;  // the entry's, and what reading the voxels brought up
+};
+
+[[nodiscard]] Result<LoadedVolume> load(const Entry& entry,
+                                        const std::stop_token& stop = {},
+                                        const ProgressFn& progress = {});
 
 struct LoadedLabels {
   Segmentation segmentation;
-  std::vector<std::string> warnings;  // resampled to the reference's grid, odd contours...
+  Warnings warnings;  // resampled to the reference's grid, odd contours...
 };
 
 // A label map or an RTSTRUCT, on the grid of `reference`. Labels whose corners
@@ -88,7 +88,7 @@ struct LoadedLabels {
 struct LoadedLabelMap {
   LabelMap labels;
   LabelTable names;
-  std::vector<std::string> warnings;
+  Warnings warnings;
 };
 
 [[nodiscard]] Result<LoadedLabelMap> loadLabelMap(const std::filesystem::path& path,

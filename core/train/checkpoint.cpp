@@ -73,7 +73,7 @@ Result<void> writeCheckpoint(const std::filesystem::path& path,
   }
   engine::TensorFile file;
   file.metadata["format"] = kFormat;
-  file.metadata["state"] = json.dump();
+  file.metadata["state"] = dumped(json);
   for (const auto& [name, tensor] : parameters.tensors().byName) {
     file.tensors.push_back(storedTensor(kWeight + name, tensor));
   }

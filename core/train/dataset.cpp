@@ -86,7 +86,7 @@ class Checker {
       return;
     }
     for (const auto* warnings : {&image->warnings, &labels->warnings}) {
-      for (const io::Warning& warning : *warnings) {
+      for (const Warning& warning : *warnings) {
         m_report.findings.push_back({pair.id, warning.text, false});
       }
     }

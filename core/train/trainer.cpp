@@ -261,8 +261,8 @@ Result<void> Training::resume(AdamW& optimizer) {
                   fmt::format("{} was made with {} {}, not {}; resume with the same settings.",
                               path.string(),
                               key,
-                              checkpoint.state.recipe.value(key, Json()).dump(),
-                              value.dump()));
+                              dumped(checkpoint.state.recipe.value(key, Json())),
+                              dumped(value)));
     }
   }
   if (checkpoint.state.split.training != m_state.split.training ||

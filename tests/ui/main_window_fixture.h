@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/dicom/series_writer.h"
+#include "core/dicom/series/series_writer.h"
 #include "core/volume/phantom.h"
 #include "tests/core/infer/fake_models.h"
 #include "tests/support/test_data.h"

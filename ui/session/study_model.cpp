@@ -290,7 +290,7 @@ QVariant StudyModel::seriesData(const Series& series, int role) const {
     case WarningsRole:
     case Qt::ToolTipRole: {
       QStringList lines;
-      for (const study::Warning& warning : entry.warnings) {
+      for (const Warning& warning : entry.warnings) {
         lines << text(warning.text);
       }
       return role == WarningsRole ? QVariant(lines) : QVariant(tipText(entry, lines));

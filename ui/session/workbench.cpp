@@ -163,7 +163,7 @@ void Workbench::show(const QString& key) {
   if (entry->kind != dicom::ObjectKind::Image) {
     showStructures(*entry);
   } else if (auto volume = m_session.kept(key); volume && !m_jobs.busy()) {
-    loaded({std::move(volume), key, std::nullopt, {}});
+    loaded({std::move(volume), key, std::nullopt, {}, entry->warnings});
   } else {
     showImage(key, *entry);
   }
@@ -173,9 +173,13 @@ void Workbench::showImage(const QString& key, const study::Entry& entry) {
   run(
       tr("Reading the series"),
       [key, entry](const std::stop_token& stop, const ProgressFn& progress) -> Result<Loaded> {
-        ARGAND_ASSIGN(Volume volume, study::load(entry, stop, progress));
-        static_cast<void>(volume.range());  // found here, so that the window need not wait for it
-        return Loaded{std::make_shared<const Volume>(std::move(volume)), key, std::nullopt, {}};
+        ARGAND_ASSIGN(study::LoadedVolume read, study::load(entry, stop, progress));
+        static_cast<void>(read.volume.range());  // found here, so that the window need not wait
+        return Loaded{std::make_shared<const Volume>(std::move(read.volume)),
+                      key,
+                      std::nullopt,
+                      {},
+                      std::move(read.warnings)};
       },
       [this](Loaded result) { loaded(std::move(result)); });
 }
@@ -197,7 +201,7 @@ void Workbench::showStructures(const study::Entry& entry) {
       tr("Reading structures"),
       [entry, images = std::move(images), shown = m_session.volume(), shownKey = m_session.key()](
           const std::stop_token& stop, const ProgressFn& progress) -> Result<Loaded> {
-        Loaded result{shown, shownKey, std::nullopt, text(entry.title())};
+        Loaded result{shown, shownKey, std::nullopt, text(entry.title()), {}};
         if (entry.kind == dicom::ObjectKind::RtStruct) {
           ARGAND_ASSIGN(const dicom::RtStructSummary summary, dicom::summarizeRtStruct(entry.path));
           const auto& wanted = summary.referencedSeriesUids;
@@ -209,9 +213,10 @@ void Workbench::showStructures(const study::Entry& entry) {
             return refers(image.second.seriesUid());
           });
           if (!shownIsIt && found != images.end()) {
-            ARGAND_ASSIGN(Volume volume, study::load(found->second, stop, progress));
-            static_cast<void>(volume.range());
-            result.volume = std::make_shared<const Volume>(std::move(volume));
+            ARGAND_ASSIGN(study::LoadedVolume read, study::load(found->second, stop, progress));
+            static_cast<void>(read.volume.range());
+            result.volume = std::make_shared<const Volume>(std::move(read.volume));
+            result.warnings = std::move(read.warnings);
             result.key = found->first;
           }
         }
@@ -239,14 +244,13 @@ void Workbench::openSegmentation(const QString& path) {
               "Open the images first: there is no series to put the structures on.");
         }
         ARGAND_ASSIGN(study::LoadedLabels labels, study::loadSegmentation(file, *volume, {}, stop));
-        return Loaded{volume, key, std::move(labels), text(file.filename().string())};
+        return Loaded{volume, key, std::move(labels), text(file.filename().string()), {}};
       },
       [this](Loaded result) { loaded(std::move(result)); });
 }
 
 void Workbench::loaded(Loaded loaded) {
   if (loaded.volume != m_session.volume()) {
-    const study::Entry* entry = m_studies.entry(loaded.key);
     m_session.setVolume(loaded.volume, loaded.key);
     m_studies.setShown(loaded.key);
     if (m_studies.thumbnail(loaded.key) == nullptr) {
@@ -254,7 +258,7 @@ void Workbench::loaded(Loaded loaded) {
       m_studies.setThumbnail(loaded.key, thumbnailOf(*loaded.volume, kThumbnailPixels));
     }
     emit shown(loaded.key);
-    warnOfGeometry(entry->warnings);
+    warnOfGeometry(loaded.warnings);
   }
   if (!loaded.labels) {
     return;
@@ -266,8 +270,8 @@ void Workbench::loaded(Loaded loaded) {
   }
   if (!loaded.labels->warnings.empty()) {
     QStringList warnings;
-    for (const std::string& warning : loaded.labels->warnings) {
-      warnings << text(warning);
+    for (const Warning& warning : loaded.labels->warnings) {
+      warnings << text(warning.text);
     }
     emit warned(tr("Look at these structures"), warnings);
   }
@@ -275,10 +279,11 @@ void Workbench::loaded(Loaded loaded) {
 
 // What bends or tears the image is said before anyone measures on it; the rest
 // is marked in the list.
-void Workbench::warnOfGeometry(const std::vector<study::Warning>& warnings) {
-  static const std::set<std::string> kGeometry{"tilt", "gap", "uneven-spacing", "non-orthogonal"};
+void Workbench::warnOfGeometry(const Warnings& warnings) {
+  static const std::set<WarningCode> kGeometry{
+      WarningCode::Tilt, WarningCode::Gap, WarningCode::UnevenSpacing, WarningCode::NonOrthogonal};
   QStringList bent;
-  for (const study::Warning& warning : warnings) {
+  for (const Warning& warning : warnings) {
     if (kGeometry.contains(warning.code)) {
       bent << text(warning.text);
     } else {
@@ -371,8 +376,8 @@ void Workbench::exportRtStruct(const QString& path,
         emit exported(path, summaryOf(written));
         if (!written.warnings.empty()) {
           QStringList warnings;
-          for (const std::string& warning : written.warnings) {
-            warnings << text(warning);
+          for (const Warning& warning : written.warnings) {
+            warnings << text(warning.text);
           }
           emit warned(tr("The RTSTRUCT was written"), warnings);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "core/dicom/rtstruct.h"
+#include "core/dicom/rtstruct/rtstruct.h"
 #include "core/infer/segmenter.h"
 #include "core/study/study.h"
 #include "ui/jobs/job_runner.h"
@@ -76,6 +76,7 @@ class Workbench : public QObject {
     QString key;
     std::optional<study::LoadedLabels> labels;
     QString labelsName;
+    Warnings warnings;  // of the volume
   };
 
   using FailureSignal = void (Workbench::*)(const QString&, const QString&);
@@ -89,7 +90,7 @@ class Workbench : public QObject {
   void showImage(const QString& key, const study::Entry& entry);
   void showStructures(const study::Entry& entry);
   void loaded(Loaded loaded);
-  void warnOfGeometry(const std::vector<study::Warning>& warnings);
+  void warnOfGeometry(const Warnings& warnings);
   [[nodiscard]] bool merge(const Segmentation& result,
                            const QString& title,
                            FailureSignal onFailure);

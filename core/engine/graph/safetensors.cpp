@@ -224,7 +224,7 @@ std::string serialized(const TensorFile& file) {
                            {"data_offsets", {offset, offset + tensor.data.size()}}};
     offset += tensor.data.size();
   }
-  std::string text = header.dump();
+  std::string text = dumped(header);
   // Data is aligned to 8 bytes, as the reference implementation pads it.
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t headerBytes = text.size();

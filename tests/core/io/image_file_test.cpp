@@ -136,7 +136,7 @@ TEST(ImageFile, KeepsObliqueAndShearedGridsInEveryFormat) {
     EXPECT_EQ(file->volume.geometry().size, geometry.size);
     EXPECT_LT(farthestCorner(file->volume.geometry(), geometry), 1e-3) << ending;
     ASSERT_EQ(file->warnings.size(), 1U) << ending;
-    EXPECT_EQ(file->warnings[0].code, "non-orthogonal");
+    EXPECT_EQ(file->warnings[0].code, WarningCode::NonOrthogonal);
   }
 }
 

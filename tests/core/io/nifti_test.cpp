@@ -58,10 +58,10 @@ std::vector<T> voxelsOf(const Volume& volume) {
   return voxels == nullptr ? std::vector<T>{} : **voxels;
 }
 
-std::vector<std::string> codes(const std::vector<Warning>& warnings) {
+std::vector<std::string> codes(const Warnings& warnings) {
   std::vector<std::string> all;
   for (const Warning& warning : warnings) {
-    all.push_back(warning.code);
+    all.emplace_back(toString(warning.code));
   }
   return all;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/session/find_each.h"
 
-#include "core/dicom/series_writer.h"
+#include "core/dicom/series/series_writer.h"
 #include "core/volume/phantom.h"
 #include "tests/support/test_data.h"
 
