@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
+#include "core/base/text.h"
 #include "core/dicom/series/series_writer.h"
+#include "core/study/outputs.h"
 
 #include <algorithm>
 
@@ -23,8 +25,8 @@ Outcome written(const std::vector<fs::path>& files, const Warnings& warnings) {
   Outcome outcome;
   outcome.json = {{"outputs", Json::array()}};
   for (const fs::path& file : files) {
-    outcome.json["outputs"].push_back(file.string());
-    outcome.text += fmt::format("Wrote {}\n", file.string());
+    outcome.json["outputs"].push_back(displayed(file));
+    outcome.text += fmt::format("Wrote {}\n", displayed(file));
   }
   addWarnings(warnings, outcome);
   return outcome;
@@ -41,7 +43,8 @@ Result<Outcome> convertLabels(const ConvertOptions& options, const Context& cont
   ARGAND_ASSIGN(const LabelTable names, namesOption(options.names));
   ARGAND_ASSIGN(const study::LoadedLabels labels,
                 study::loadSegmentation(options.in, reference, names, context.stop));
-  ARGAND_ASSIGN(const auto files, study::saveLabels(options.out, labels.segmentation));
+  ARGAND_ASSIGN(const auto files,
+                study::saveLabels(options.out, labels.segmentation, {{}, entry.seriesUid(), {}}));
   Warnings warnings = loaded.warnings;
   append(warnings, labels.warnings);
   return written(files, warnings);
@@ -64,7 +67,7 @@ Result<Outcome> convertImage(const ConvertOptions& options, const Context& conte
     if (series.modality != Modality::Ct && series.modality != Modality::Mr) {
       return fail(ErrorCode::Usage,
                   fmt::format("{} does not say what it is: add --modality CT or --modality MR.",
-                              options.in.string()));
+                              displayed(options.in)));
     }
     ARGAND_TRY(dicom::writeSeries(options.out, volume, series, context.stop, context.progress));
   }
@@ -72,6 +75,8 @@ Result<Outcome> convertImage(const ConvertOptions& options, const Context& conte
 }
 
 Result<Outcome> convert(const ConvertOptions& options, const Context& context) {
+  const fs::path inputs[] = {options.in, options.reference, options.names};
+  ARGAND_TRY(study::checkOutput(options.out, inputs, context.stop));
   if (!options.reference.empty()) {
     return convertLabels(options, context);
   }
@@ -83,7 +88,7 @@ Result<Outcome> convert(const ConvertOptions& options, const Context& context) {
     return fail(ErrorCode::Usage,
                 fmt::format("{} holds contours or segments, which lie on the slices of a series: "
                             "add --reference with its folder.",
-                            options.in.string()));
+                            displayed(options.in)));
   }
   return convertImage(options, context);
 }

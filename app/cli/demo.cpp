@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/segment_job.h"
+#include "core/base/text.h"
 #include "core/dicom/series/series_writer.h"
 #include "core/metrics/metrics.h"
 
@@ -39,7 +40,7 @@ Result<fs::path> required(const fs::path& path) {
     return fail(ErrorCode::InputRefused,
                 fmt::format("The demonstration needs {}. On Debian it comes with the package "
                             "mricron-data; elsewhere name its folder with --data.",
-                            path.string()));
+                            displayed(path)));
   }
   return path;
 }
@@ -192,7 +193,7 @@ Outcome told(const SegmentDone& single,
   const std::int64_t differing =
       differingVoxels(single.result.segmentation, split.done.result.segmentation);
   Outcome outcome;
-  outcome.json = {{"study", study.string()},
+  outcome.json = {{"study", displayed(study)},
                   {"single", one.json},
                   {"split", two.json},
                   {"split_budget_bytes", split.budget},
@@ -203,7 +204,7 @@ Outcome told(const SegmentDone& single,
   outcome.text = fmt::format(
       "Study: {}\n\nOn one device\n{}\nOn two devices with {} each\nOne device with that budget: "
       "{}\n{}\nLabels that differ between the two runs: {} voxels\n",
-      study.string(),
+      displayed(study),
       one.text,
       engine::formatBytes(split.budget),
       split.refusal,

@@ -69,7 +69,9 @@ Result<Outcome> evaluate(const EvaluateOptions& options, const Context& context)
     outcome.json["definitions"][key] = sentence;
     outcome.text += fmt::format("  {}: {}\n", key, sentence);
   }
-  addWarnings(labels.warnings, outcome);
+  Warnings warnings = labels.warnings;
+  append(warnings, reference.warnings);
+  addWarnings(warnings, outcome);
   return outcome;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/rtstruct_output.h"
 #include "app/cli/verb.h"
+#include "core/base/text.h"
+#include "core/study/outputs.h"
 
 namespace argand::app {
 
@@ -20,6 +22,8 @@ struct ExportOptions {
 
 Result<Outcome> exportLabels(const ExportOptions& options, const Context& context) {
   ARGAND_TRY(checkOutput(options.out, options.as));
+  const fs::path inputs[] = {options.labels, options.reference, options.names};
+  ARGAND_TRY(study::checkOutput(options.out, inputs, context.stop));
   ARGAND_ASSIGN(const study::Entry entry,
                 study::findImage(options.reference, options.series, context.stop));
   ARGAND_ASSIGN(const study::LoadedVolume loaded,
@@ -37,7 +41,7 @@ Result<Outcome> exportLabels(const ExportOptions& options, const Context& contex
                               context.stop,
                               context.progress));
   Outcome outcome;
-  outcome.json = {{"outputs", {options.out.string()}}};
+  outcome.json = {{"outputs", {displayed(options.out)}}};
   outcome.json["structures"] = toJson(written.structures);
   for (const dicom::WrittenStructure& structure : written.structures) {
     outcome.text += fmt::format("{}: {} contours, {} points, Dice {:.4f} when read back\n",
@@ -50,7 +54,7 @@ Result<Outcome> exportLabels(const ExportOptions& options, const Context& contex
   append(warnings, labels.warnings);
   append(warnings, written.warnings);
   addWarnings(warnings, outcome);
-  outcome.text += fmt::format("Wrote {}\n", options.out.string());
+  outcome.text += fmt::format("Wrote {}\n", displayed(options.out));
   return outcome;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
+#include "core/base/text.h"
 
 namespace argand::app {
 
@@ -19,7 +20,7 @@ std::string_view kindName(dicom::ObjectKind kind) {
 
 Json entryJson(const study::Entry& entry) {
   Json json = {{"kind", kindName(entry.kind)},
-               {"path", entry.path.string()},
+               {"path", displayed(entry.path)},
                {"modality", entry.modality},
                {"series_uid", entry.seriesUid()},
                {"description", entry.description}};
@@ -36,7 +37,7 @@ Json entryJson(const study::Entry& entry) {
 
 std::string entryText(const study::Entry& entry) {
   std::string text = fmt::format("{}  {}\n", kindName(entry.kind), entry.title());
-  text += fmt::format("    {}\n", entry.path.string());
+  text += fmt::format("    {}\n", displayed(entry.path));
   if (entry.geometry) {
     const Vec3 spacing = entry.geometry->spacingMm();
     text += fmt::format("    {:.4g} x {:.4g} x {:.4g} mm, axes {}\n",
@@ -63,10 +64,10 @@ Result<Outcome> info(const std::filesystem::path& path, const Context& context) 
     outcome.text += entryText(entry);
   }
   for (const study::Refusal& refusal : found.refused) {
-    outcome.json["refused"].push_back({{"path", refusal.path.string()},
+    outcome.json["refused"].push_back({{"path", displayed(refusal.path)},
                                        {"reason", refusal.reason},
                                        {"warnings", toJson(refusal.warnings)}});
-    outcome.text += fmt::format("refused  {}\n    {}\n", refusal.path.string(), refusal.reason);
+    outcome.text += fmt::format("refused  {}\n    {}\n", displayed(refusal.path), refusal.reason);
     for (const Warning& warning : refusal.warnings) {
       outcome.text += fmt::format("    {}: {}\n", toString(warning.code), warning.text);
     }
@@ -74,7 +75,7 @@ Result<Outcome> info(const std::filesystem::path& path, const Context& context) 
   if (found.entries.empty()) {
     outcome.status = exitStatus(ErrorCode::InputRefused);
     if (found.refused.empty()) {
-      outcome.text = fmt::format("Nothing in {} can be opened.\n", path.string());
+      outcome.text = fmt::format("Nothing in {} can be opened.\n", displayed(path));
     }
   }
   return outcome;

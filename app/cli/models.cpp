@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
+#include "core/base/text.h"
 
 namespace argand::app {
 
@@ -37,7 +38,7 @@ Result<Outcome> show(const std::string& id, const Context& context) {
 Result<Outcome> importFolder(const fs::path& folder, Context& context) {
   ARGAND_ASSIGN(const Json json, readJsonFile(folder / "card.json"));
   ARGAND_ASSIGN(const infer::ModelCard card,
-                infer::ModelCard::fromJson(json, (folder / "card.json").string()));
+                infer::ModelCard::fromJson(json, displayed(folder / "card.json")));
   ARGAND_TRY(context.models.install(card, folder / card.weightsFile));
   Outcome outcome;
   outcome.json = {{"id", card.id}};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
 #include "core/base/file.h"
+#include "core/base/text.h"
 
 #include <charconv>
 
@@ -74,20 +75,20 @@ Result<void> checkOutput(const fs::path& path, const std::string& as) {
     return fail(ErrorCode::Usage,
                 fmt::format("The ending of {} decides the format and is none of .nii.gz, .nii, "
                             ".nrrd, .mha and .dcm.",
-                            path.string()));
+                            displayed(path)));
   }
   if (dicom && as != "rtstruct") {
     return fail(
         ErrorCode::Usage,
-        fmt::format("{} can be more than one thing in DICOM: add --as rtstruct.", path.string()));
+        fmt::format("{} can be more than one thing in DICOM: add --as rtstruct.", displayed(path)));
   }
   std::error_code ignored;
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
   if (!fs::is_directory(folder, ignored)) {
-    return fail(
-        ErrorCode::Usage,
-        fmt::format(
-            "There is no folder {} to write {} into.", folder.string(), path.filename().string()));
+    return fail(ErrorCode::Usage,
+                fmt::format("There is no folder {} to write {} into.",
+                            displayed(folder),
+                            displayed(path.filename())));
   }
   return {};
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/segment_job.h"
 
+#include "core/base/text.h"
+#include "core/study/outputs.h"
+
 #include <chrono>
 
 namespace argand::app {
@@ -20,7 +23,18 @@ class Stopwatch {
   Clock::time_point m_start = Clock::now();
 };
 
-Result<void> checkJob(const SegmentJob& job) {
+// Everything that the job reads.
+std::vector<fs::path> inputsOf(const SegmentJob& job) {
+  std::vector<fs::path> inputs{job.in};
+  inputs.insert(inputs.end(), job.channels.begin(), job.channels.end());
+  std::error_code ignored;
+  if (!job.plan.empty() && fs::is_regular_file(job.plan, ignored)) {
+    inputs.emplace_back(job.plan);
+  }
+  return inputs;
+}
+
+Result<void> checkJob(const SegmentJob& job, const std::stop_token& stop) {
   if (job.outputs.empty()) {
     return fail(ErrorCode::Usage, "Say where the result goes: --out labels.nii.gz.");
   }
@@ -29,7 +43,7 @@ Result<void> checkJob(const SegmentJob& job) {
     const bool dicom = output.extension() == ".dcm" || job.as == "seg";
     ARGAND_TRY(checkOutput(output, dicom ? job.as : std::string()));
   }
-  return {};
+  return study::checkOutputs(job.outputs, inputsOf(job), stop);
 }
 
 Result<std::shared_ptr<const Volume>> readVolume(const fs::path& path,
@@ -40,6 +54,13 @@ Result<std::shared_ptr<const Volume>> readVolume(const fs::path& path,
   ARGAND_ASSIGN(study::LoadedVolume loaded, study::load(entry, context.stop, context.progress));
   append(warnings, loaded.warnings);
   return std::make_shared<const Volume>(std::move(loaded.volume));
+}
+
+study::Provenance provenanceOf(const SegmentJob& job, const SegmentDone& done) {
+  const infer::SegmentPlan& plan = done.result.plan;
+  return {plan.plans,
+          done.volume->source ? done.volume->source->seriesUid : displayed(job.in.filename()),
+          fmt::format("{}", fmt::join(plan.overrides, " "))};
 }
 
 Result<std::vector<fs::path>> write(const SegmentJob& job,
@@ -64,7 +85,8 @@ Result<std::vector<fs::path>> write(const SegmentJob& job,
       append(warnings, rtstruct.warnings);
       written.push_back(output);
     } else {
-      ARGAND_ASSIGN(const auto files, study::saveLabels(output, done.result.segmentation));
+      ARGAND_ASSIGN(const auto files,
+                    study::saveLabels(output, done.result.segmentation, provenanceOf(job, done)));
       written.insert(written.end(), files.begin(), files.end());
     }
   }
@@ -74,7 +96,7 @@ Result<std::vector<fs::path>> write(const SegmentJob& job,
 }  // namespace
 
 Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
-  ARGAND_TRY(checkJob(job));
+  ARGAND_TRY(checkJob(job, context.stop));
   const Stopwatch total;
   SegmentDone done;
   infer::SegmentRequest request;
@@ -146,8 +168,8 @@ Outcome report(const SegmentDone& done) {
   }
   json["outputs"] = Json::array();
   for (const fs::path& output : done.outputs) {
-    json["outputs"].push_back(output.string());
-    outcome.text += fmt::format("Wrote {}\n", output.string());
+    json["outputs"].push_back(displayed(output));
+    outcome.text += fmt::format("Wrote {}\n", displayed(output));
   }
   addWarnings(done.warnings, outcome);
   outcome.text += fmt::format(

@@ -63,10 +63,19 @@ void endProgressLine() {
 }
 
 InterruptWatch::InterruptWatch() {
+  ::signal(SIGXFSZ, SIG_IGN);
+  ::signal(SIGPIPE, SIG_IGN);
   sigset_t signals;
   ::sigemptyset(&signals);
-  ::sigaddset(&signals, SIGINT);
-  ::sigaddset(&signals, SIGTERM);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    // What the parent has made to be ignored (nohup, a job in the background) stays so;
+    // a blocked signal would be kept in spite of it.
+    struct sigaction current {};
+
+    if (::sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) {
+      ::sigaddset(&signals, number);
+    }
+  }
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   m_thread = std::jthread([signals, stop = m_stop](const std::stop_token& end) mutable {
     const timespec wait{0, 100'000'000};

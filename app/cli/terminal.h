@@ -16,8 +16,10 @@ namespace argand::app {
 // Ends the line of a bar, so that what follows starts on its own.
 void endProgressLine();
 
-// Asks for a stop on SIGINT and SIGTERM. Must be made before other threads are,
-// which then leave these signals to it.
+// Asks for a stop on SIGINT, SIGTERM and SIGHUP, so that what is half written is
+// taken away. A file that grows past its limit (SIGXFSZ) and a reader that has
+// gone (SIGPIPE) become failures of writing instead of the end of the program.
+// Must be made before other threads are, which then leave these signals to it.
 class InterruptWatch {
  public:
   InterruptWatch();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
+#include "core/base/text.h"
 #include "core/train/trainer.h"
 
 #include <cstdio>
@@ -62,8 +63,8 @@ Result<Outcome> run(TrainCommand command, const Context& context) {
   Outcome outcome;
   outcome.json = {{"epochs", result.epochs.size()},
                   {"best", toJson(result.best)},
-                  {"checkpoint", result.checkpoint.string()},
-                  {"model", result.model.string()},
+                  {"checkpoint", displayed(result.checkpoint)},
+                  {"model", displayed(result.model)},
                   {"training", result.split.training},
                   {"validation", result.split.validation},
                   {"findings", Json::array()}};
@@ -73,7 +74,7 @@ Result<Outcome> run(TrainCommand command, const Context& context) {
   }
   if (!result.model.empty()) {
     outcome.text +=
-        fmt::format("Best: {}\nModel: {}\n", epochText(result.best), result.model.string());
+        fmt::format("Best: {}\nModel: {}\n", epochText(result.best), displayed(result.model));
   }
   return outcome;
 }

@@ -75,6 +75,19 @@ PendingFile::~PendingFile() {
   }
 }
 
+Result<void> PendingFile::named(Result<void> written) const {
+  if (!written) {
+    std::string& message = written.error().message;
+    const std::string temporary = displayed(m_temporary);
+    const std::string wanted = displayed(m_path);
+    for (std::size_t at = message.find(temporary); at != std::string::npos;
+         at = message.find(temporary, at + wanted.size())) {
+      message.replace(at, temporary.size(), wanted);
+    }
+  }
+  return written;
+}
+
 Result<void> PendingFile::commit() {
   std::error_code error;
   fs::rename(m_temporary, m_path, error);

@@ -38,6 +38,10 @@ class PendingFile {
 
   [[nodiscard]] const std::filesystem::path& temporary() const { return m_temporary; }
 
+  // Returns `written`, with a message that names the file asked for instead of
+  // the temporary one, which the person has never seen.
+  [[nodiscard]] Result<void> named(Result<void> written) const;
+
   [[nodiscard]] Result<void> commit();
 
  private:

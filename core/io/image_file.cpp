@@ -82,13 +82,13 @@ Result<void> writeVoxels(const fs::path& path,
   PendingFile pending(path);
   switch (format) {
     case Format::Nifti:
-      ARGAND_TRY(writeNifti(pending.temporary(), image, name.ends_with(".gz")));
+      ARGAND_TRY(pending.named(writeNifti(pending.temporary(), image, name.ends_with(".gz"))));
       break;
     case Format::Nrrd:
-      ARGAND_TRY(writeNrrd(pending.temporary(), image));
+      ARGAND_TRY(pending.named(writeNrrd(pending.temporary(), image)));
       break;
     case Format::Meta:
-      ARGAND_TRY(writeMeta(pending.temporary(), image));
+      ARGAND_TRY(pending.named(writeMeta(pending.temporary(), image)));
       break;
   }
   return pending.commit();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/rtstruct/rtstruct.h"
+#include "core/study/outputs.h"
 #include "core/study/study.h"
 #include "core/volume/resample.h"
 
@@ -30,14 +31,6 @@ Result<LoadedLabels> loadRtStruct(const fs::path& path,
       dicom::ReadRtStruct read,
       dicom::readRtStruct(path, reference.geometry(), *reference.source, FillRule::EvenOdd, stop));
   return LoadedLabels{std::move(read.segmentation), std::move(read.warnings)};
-}
-
-fs::path layerPath(const fs::path& path, int layer) {
-  const std::string name = path.filename().string();
-  const std::string ending = name.ends_with(".nii.gz") ? ".nii.gz" : path.extension().string();
-  return path.parent_path() /
-         fmt::format(
-             "{}-layer{}{}", name.substr(0, name.size() - ending.size()), layer + 1, ending);
 }
 
 // The structures of one layer as a segmentation of their own.
@@ -121,9 +114,12 @@ Result<LoadedLabels> loadSegmentation(const fs::path& path,
   return loadRtStruct(object->path, reference, stop);
 }
 
-Result<std::vector<fs::path>> saveLabels(const fs::path& path, const Segmentation& segmentation) {
+Result<std::vector<fs::path>> saveLabels(const fs::path& path,
+                                         const Segmentation& segmentation,
+                                         const Provenance& provenance) {
   if (const auto whole = flattened(segmentation)) {
     ARGAND_TRY(io::writeLabels(path, *whole, labelTable(segmentation)));
+    ARGAND_TRY(writeProvenance(path, segmentation, provenance));
     return std::vector<fs::path>{path};
   }
   std::vector<fs::path> files;
@@ -135,6 +131,7 @@ Result<std::vector<fs::path>> saveLabels(const fs::path& path, const Segmentatio
     ARGAND_ASSIGN(const LabelMap map, flattened(alone));
     files.push_back(layerPath(path, layer));
     ARGAND_TRY(io::writeLabels(files.back(), map, labelTable(alone)));
+    ARGAND_TRY(writeProvenance(files.back(), alone, provenance));
   }
   return files;
 }

@@ -4,6 +4,7 @@
 #include "core/base/progress.h"
 #include "core/dicom/series/series.h"
 #include "core/io/image_file.h"
+#include "core/study/provenance.h"
 #include "core/volume/segmentation.h"
 #include "core/volume/volume.h"
 
@@ -96,11 +97,13 @@ struct LoadedLabelMap {
                                                   const LabelTable& names = {},
                                                   const std::stop_token& stop = {});
 
-// Writes a segmentation as .nii.gz, .nii, .nrrd or .mha. Where structures
-// overlap, one file per layer is written, named FILE-layer1.nii.gz and so on.
-// Returns the files.
+// Writes a segmentation as .nii.gz, .nii, .nrrd or .mha, and where it came from
+// as JSON beside it (see provenance.h). Where structures overlap, one file per
+// layer is written, named FILE-layer1.nii.gz and so on. Returns the label maps.
 [[nodiscard]] Result<std::vector<std::filesystem::path>> saveLabels(
-    const std::filesystem::path& path, const Segmentation& segmentation);
+    const std::filesystem::path& path,
+    const Segmentation& segmentation,
+    const Provenance& provenance = {});
 
 // The names and colours of a segmentation's values in `flattened` order.
 [[nodiscard]] LabelTable labelTable(const Segmentation& segmentation);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/dataset.h"
 
+#include "core/base/text.h"
 #include "core/infer/preprocess.h"
 #include "core/io/image_file.h"
 #include "core/train/random.h"
@@ -19,33 +20,52 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The name without its ending, where that is one of an image.
+// Returns the name without its ending, and nothing where that is none of an image's.
 std::string idOf(const fs::path& path) {
-  std::string name = path.filename().string();
-  for (const std::string_view ending : {".nii.gz", ".nii", ".nrrd", ".mha", ".mhd", ".nhdr"}) {
-    if (name.ends_with(ending) && name.size() > ending.size()) {
-      return name.substr(0, name.size() - ending.size());
-    }
+  if (!io::formatOf(path)) {
+    return {};
   }
-  return {};
+  std::string name = path.filename().native();
+  std::string lower = name;
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) {
+    return static_cast<char>(std::tolower(c));
+  });
+  constexpr std::string_view kDouble = ".nii.gz";
+  const std::size_t ending =
+      lower.ends_with(kDouble) ? kDouble.size() : path.extension().native().size();
+  name.resize(name.size() - ending);
+  return utf8Text(name);
+}
+
+// Names of files that stand beside images and are none, by design.
+bool isByproduct(const fs::path& path) {
+  const std::string name = path.filename().native();
+  const std::string ending = path.extension().native();
+  return name.starts_with('.') || ending == ".json" || ending == ".txt" || ending == ".md" ||
+         ending == ".raw" || ending == ".zraw" || name == "LICENSE";
 }
 
 using Files = std::map<std::string, std::vector<fs::path>>;  // by id
 
-Result<Files> imageFiles(const fs::path& folder) {
+Result<Files> imageFiles(const fs::path& folder, std::vector<Finding>& findings) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     return fail(ErrorCode::InputRefused,
                 fmt::format("{} is no folder; training data is images/NAME.nii.gz with "
                             "labels/NAME.nii.gz.",
-                            folder.string()));
+                            displayed(folder)));
   }
-  return guarded(ErrorCode::InputRefused, "listing " + folder.string(), [&] {
+  return guarded(ErrorCode::InputRefused, "listing " + displayed(folder), [&] {
     Files files;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
       const std::string id = idOf(entry.path());
       if (!id.empty() && id.front() != '.') {  // "._X.nii.gz": what macOS leaves in archives
         files[id].push_back(entry.path());
+      } else if (!isByproduct(entry.path())) {
+        findings.push_back({utf8Text(entry.path().filename().native()),
+                            fmt::format("{} is no image file that Argand reads and was left out.",
+                                        displayed(entry.path())),
+                            false});
       }
     }
     return files;
@@ -103,13 +123,13 @@ class Checker {
       return refuse(
           pair,
           fmt::format(
-              "{} does not lie on the grid of {}.", pair.labels.string(), pair.image.string()));
+              "{} does not lie on the grid of {}.", displayed(pair.labels), displayed(pair.image)));
     }
     const std::set<LabelValue> values(labels.voxels.begin(), labels.voxels.end());
     if (!values.empty() && *values.rbegin() >= m_card.classes()) {
       return refuse(pair,
                     fmt::format("{} holds the value {}; model '{}' has the labels 1 to {}.",
-                                pair.labels.string(),
+                                displayed(pair.labels),
                                 *values.rbegin(),
                                 m_card.id,
                                 m_card.classes() - 1));
@@ -117,7 +137,7 @@ class Checker {
     const auto grid = infer::networkGrid(
         volume.geometry(), volume.geometry().box(), m_card, engine::Extent{1, 1, 1});
     if (!grid) {
-      return refuse(pair, fmt::format("{}: {}", pair.image.string(), grid.error().message));
+      return refuse(pair, fmt::format("{}: {}", displayed(pair.image), grid.error().message));
     }
     for (int axis = 0; axis < 3; ++axis) {
       m_report.largestExtentMm[axis] =
@@ -131,7 +151,7 @@ class Checker {
   void note(const Case& pair, const Volume& volume, const std::set<LabelValue>& values) {
     if (values.empty() || *values.rbegin() == 0) {
       m_report.findings.push_back(
-          {pair.id, fmt::format("{} marks nothing.", pair.labels.string()), false});
+          {pair.id, fmt::format("{} marks nothing.", displayed(pair.labels)), false});
     }
     m_seen.values.insert(values.begin(), values.end());
     const auto [same, fresh] = m_seen.imagesByHash.emplace(voxelHash(volume), pair.id);
@@ -140,7 +160,7 @@ class Checker {
           {pair.id,
            fmt::format("{} has the same voxels as case '{}': one of them in training and one in "
                        "validation would flatter the result.",
-                       pair.image.string(),
+                       displayed(pair.image),
                        same->second),
            false});
     }
@@ -165,17 +185,17 @@ std::vector<Case> paired(const Files& images, const Files& labels, std::vector<F
       const auto& twice = paths.size() > 1 ? paths : partner->second;
       findings.push_back(refused(id,
                                  fmt::format("{} and {} are two files of one case; keep one.",
-                                             twice[0].string(),
-                                             twice[1].string())));
+                                             displayed(twice[0]),
+                                             displayed(twice[1]))));
     } else if (partner == labels.end()) {
-      findings.push_back(refused(id, fmt::format("{} has no label map.", paths[0].string())));
+      findings.push_back(refused(id, fmt::format("{} has no label map.", displayed(paths[0]))));
     } else {
       cases.push_back({id, paths[0], partner->second[0]});
     }
   }
   for (const auto& [id, paths] : labels) {
     if (!images.contains(id)) {
-      findings.push_back(refused(id, fmt::format("{} has no image.", paths[0].string())));
+      findings.push_back(refused(id, fmt::format("{} has no image.", displayed(paths[0]))));
     }
   }
   return cases;
@@ -187,9 +207,9 @@ Result<DatasetReport> checkDataset(const fs::path& folder,
                                    const infer::ModelCard& card,
                                    const std::stop_token& stop,
                                    const ProgressFn& progress) {
-  ARGAND_ASSIGN(const Files images, imageFiles(folder / "images"));
-  ARGAND_ASSIGN(const Files labels, imageFiles(folder / "labels"));
   DatasetReport result;
+  ARGAND_ASSIGN(const Files images, imageFiles(folder / "images", result.findings));
+  ARGAND_ASSIGN(const Files labels, imageFiles(folder / "labels", result.findings));
   const std::vector<Case> cases = paired(images, labels, result.findings);
   Checker checker(card, result);
   for (std::size_t n = 0; n < cases.size(); ++n) {
@@ -238,15 +258,15 @@ Result<Split> readSplit(const fs::path& path, const std::vector<Case>& cases) {
   ARGAND_ASSIGN(const Json json, readJsonFile(path));
   Split split;
   using Ids = std::vector<std::string>;
-  ARGAND_ASSIGN(split.training, jsonMember<Ids>(json, "training", path.string()));
-  ARGAND_ASSIGN(split.validation, jsonMember<Ids>(json, "validation", path.string()));
+  ARGAND_ASSIGN(split.training, jsonMember<Ids>(json, "training", displayed(path)));
+  ARGAND_ASSIGN(split.validation, jsonMember<Ids>(json, "validation", displayed(path)));
   std::set<std::string> usable;
   for (const Case& one : cases) {
     usable.insert(one.id);
   }
   if (split.training.empty() || split.validation.empty()) {
     return fail(ErrorCode::InputRefused,
-                fmt::format("{} needs cases on both sides.", path.string()));
+                fmt::format("{} needs cases on both sides.", displayed(path)));
   }
   std::set<std::string> named;
   for (const Ids* ids : {&split.training, &split.validation}) {
@@ -254,7 +274,7 @@ Result<Split> readSplit(const fs::path& path, const std::vector<Case>& cases) {
       if (!usable.contains(id) || !named.insert(id).second) {
         return fail(ErrorCode::InputRefused,
                     fmt::format("{} names case '{}', which {}.",
-                                path.string(),
+                                displayed(path),
                                 id,
                                 usable.contains(id) ? "it has named already" : "cannot be used"));
       }

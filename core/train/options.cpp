@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/base/file.h"
+#include "core/base/text.h"
 #include "core/train/trainer.h"
 
 #include <set>
@@ -44,6 +46,13 @@ std::string_view toString(RegionLoss loss) {
 Result<void> TrainOptions::check() const {
   if (data.empty() || out.empty() || base.empty()) {
     return wrong("a folder of data, a folder for the result and a base model are needed");
+  }
+  for (const char* part : {"", "images", "labels"}) {
+    if (sameFile(out, data / part)) {
+      return wrong(
+          fmt::format("the result cannot go into the data's own folder {}; name another one",
+                      displayed(data / part)));
+    }
   }
   if (epochs < 1 || batch < 1 || validateEvery < 1) {
     return wrong("'epochs', 'batch' and 'validate_every' must be at least 1");

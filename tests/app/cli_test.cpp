@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // argand-cli as a process: exit statuses, JSON, and what lands on disk.
-#include "core/base/file.h"
-#include "core/base/json.h"
-#include "core/io/image_file.h"
-#include "core/volume/phantom.h"
-#include "tests/support/test_data.h"
+#include "tests/app/cli_fixture.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 namespace argand {
@@ -19,45 +10,8 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-struct CliRun {
-  int status = -1;
-  std::string out;
-  std::string err;
-
-  [[nodiscard]] Json json() const { return Json::parse(out); }
-};
-
-class Cli : public ::testing::Test {
- protected:
-  [[nodiscard]] CliRun run(const std::string& arguments) const {
-    const fs::path out = m_dir / "stdout.txt";
-    const fs::path err = m_dir / "stderr.txt";
-    const int status = std::system(
-        fmt::format("'{}' {} >'{}' 2>'{}'", ARGAND_CLI, arguments, out.string(), err.string())
-            .c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-            readTextFile(out).value(),
-            readTextFile(err).value()};
-  }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return (m_dir / name).string(); }
-
-  // An image and a label map of three organs on one grid.
-  void writePhantom(const std::string& codes = "LPS") const {
-    const Geometry grid = phantom::grid({40, 36, 30}, {2.5, 2.5, 3.0}, codes);
-    const auto shapes = phantom::asymmetricTrio();
-    const Volume image = phantom::image(grid, shapes, {100.0, 200.0, 300.0}, 10.0);
-    ASSERT_TRUE(io::writeImage(path("image.nii.gz"), image));
-    const Segmentation organs = phantom::rasterized(grid, shapes);
-    LabelTable names;
-    for (const Structure& structure : organs.structures()) {
-      names.set(structure.label, {structure.name, {}, {}, Side::None});
-    }
-    ASSERT_TRUE(io::writeLabels(path("labels.nii.gz"), flattened(organs).value(), names));
-  }
-
-  fs::path m_dir = test::testDir();
-};
+using test::Cli;
+using test::CliRun;
 
 TEST_F(Cli, EndsWithTwoAndASentenceOnWrongUsage) {
   EXPECT_EQ(run("").status, 2);

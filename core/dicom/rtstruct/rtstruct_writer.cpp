@@ -203,7 +203,7 @@ Result<WrittenRtStruct> writeRtStruct(const std::filesystem::path& path,
     }
     PendingFile pending(path);
     report(progress, "Writing the file", 0.0);
-    ARGAND_TRY(dataset.save(pending.temporary()));
+    ARGAND_TRY(pending.named(dataset.save(pending.temporary())));
     report(progress, "Reading it back", 0.0);
     ARGAND_TRY(verify(pending.temporary(), segmentation, whole, ids, stop, result.structures));
     ARGAND_TRY(checkStop(stop));

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
 #include <limits>
 #include <map>
 #include <set>
@@ -104,6 +105,23 @@ TEST_F(Dataset, NamesWhatCannotBeUsed) {
   EXPECT_THAT(found["strange"].text, AllOf(HasSubstr("value 9"), HasSubstr("labels/strange")));
   EXPECT_THAT(found["moved"].text, HasSubstr("grid"));
   EXPECT_THAT(found["hollow"].text, AllOf(HasSubstr("hollow"), HasSubstr("not finite")));
+}
+
+TEST_F(Dataset, TakesNamesInCapitalsAndNamesFilesThatItDoesNotRead) {
+  pair("a");
+  pair("b");
+  for (const char* part : {"images", "labels"}) {
+    fs::rename(m_folder / part / "b.nii.gz", m_folder / part / "b.NII.GZ");
+  }
+  std::ofstream(m_folder / "images" / "c.mgz") << "an image of another program";
+  std::ofstream(m_folder / "images" / ".DS_Store") << "x";
+  std::ofstream(m_folder / "labels" / "a.nii.gz.provenance.json") << "{}";
+  const DatasetReport report = check();
+  ASSERT_EQ(report.cases.size(), 2U);
+  EXPECT_EQ(report.cases[1].id, "b");
+  ASSERT_EQ(report.findings.size(), 1U);
+  EXPECT_FALSE(report.findings[0].refuses);
+  EXPECT_THAT(report.findings[0].text, AllOf(HasSubstr("c.mgz"), HasSubstr("left out")));
 }
 
 TEST_F(Dataset, WarnsOfImagesThatAreTheSameAndOfEmptyLabels) {
