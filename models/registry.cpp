@@ -2,6 +2,7 @@
 #include "models/registry.h"
 
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/engine/graph/safetensors.h"
 #include "core/infer/weights_hash.h"
 #include "models/networks/networks.h"
@@ -53,13 +54,13 @@ fs::path ownModels() {
 Result<infer::ModelCard> readCard(const fs::path& folder) {
   const fs::path path = folder / kCardFile;
   ARGAND_ASSIGN(const Json json, readJsonFile(path));
-  ARGAND_ASSIGN(infer::ModelCard card, infer::ModelCard::fromJson(json, path.string()));
+  ARGAND_ASSIGN(infer::ModelCard card, infer::ModelCard::fromJson(json, displayed(path)));
   if (card.id != folder.filename()) {
     return fail(ErrorCode::InputRefused,
                 fmt::format("'id' in {} is '{}'; it must be the folder's name, '{}'.",
-                            path.string(),
+                            displayed(path),
                             card.id,
-                            folder.filename().string()));
+                            displayed(folder.filename())));
   }
   return card;
 }
@@ -83,7 +84,7 @@ Result<void> checkWeights(const infer::ModelCard& card, const fs::path& weights)
     return fail(ErrorCode::InputRefused,
                 fmt::format("The weights {} are not those of model '{}': their SHA-256 is {}, the "
                             "card says {}. Install the model again.",
-                            weights.string(),
+                            displayed(weights),
                             card.id,
                             hash,
                             card.weightsSha256));
@@ -101,7 +102,7 @@ Result<void> checkTensors(const engine::Graph& graph, const fs::path& weights) {
                               spec.name,
                               fmt::join(spec.shape, ", "),
                               stored == nullptr ? "is missing" : "has another shape",
-                              weights.string()));
+                              displayed(weights)));
     }
   }
   return {};
@@ -153,7 +154,7 @@ Result<infer::ModelCard> Registry::card(const std::string& id) const {
   return fail(ErrorCode::InputRefused,
               fmt::format("There is no model '{}'; there {}.",
                           id,
-                          known.empty() ? "are none in " + m_shipped.string() : "is " + known));
+                          known.empty() ? "are none in " + displayed(m_shipped) : "is " + known));
 }
 
 Result<infer::LoadedModel> Registry::load(const std::string& id) const {
@@ -187,7 +188,7 @@ Result<void> Registry::install(const infer::ModelCard& card, const fs::path& wei
   const fs::path pending = m_own / fmt::format(".{}.{}", card.id, getpid());
   const auto copied = guarded(
       ErrorCode::OutputFailed,
-      fmt::format("installing model '{}' in {}", card.id, m_own.string()),
+      fmt::format("installing model '{}' in {}", card.id, displayed(m_own)),
       [&]() -> Result<void> {
         fs::create_directories(pending);
         fs::copy_file(weights, pending / card.weightsFile, fs::copy_options::overwrite_existing);

@@ -21,7 +21,7 @@ std::string dumped(const Json& json, int indent) {
 
 Result<Json> readJsonFile(const std::filesystem::path& path) {
   ARGAND_ASSIGN(const std::string text, readTextFile(path));
-  return parseJson(text, displayed(path));
+  return parseJson(utf8Text(text), displayed(path));
 }
 
 Result<void> writeJsonFile(const std::filesystem::path& path, const Json& json) {

@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 // Text of `json` on one line, or indented where `indent` is not negative. Strings
 // that are not UTF-8 do not stop it: their bytes become U+FFFD.
 [[nodiscard]] std::string dumped(const Json& json, int indent = -1);
+// Reads a file of JSON; text that is not UTF-8 is taken as ISO 8859-1.
 [[nodiscard]] Result<Json> readJsonFile(const std::filesystem::path& path);
 [[nodiscard]] Result<void> writeJsonFile(const std::filesystem::path& path, const Json& json);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/infer/weights_hash.h"
 
+#include "core/base/text.h"
+
 #include <openssl/evp.h>
 
 #include <array>
@@ -12,7 +14,7 @@ namespace argand::infer {
 Result<std::string> sha256OfFile(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
-    return fail(ErrorCode::InputRefused, fmt::format("{} cannot be read.", path.string()));
+    return fail(ErrorCode::InputRefused, fmt::format("{} cannot be read.", displayed(path)));
   }
   const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
                                                                         &EVP_MD_CTX_free);
@@ -24,7 +26,7 @@ Result<std::string> sha256OfFile(const std::filesystem::path& path) {
         EVP_DigestUpdate(context.get(), piece.data(), static_cast<std::size_t>(file.gcount())) == 1;
   }
   if (file.bad()) {
-    return fail(ErrorCode::InputRefused, fmt::format("Reading {} failed.", path.string()));
+    return fail(ErrorCode::InputRefused, fmt::format("Reading {} failed.", displayed(path)));
   }
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int length = 0;

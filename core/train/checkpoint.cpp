@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/train/checkpoint.h"
 
+#include "core/base/text.h"
 #include "core/engine/run/parameters_torch.h"
 
 #include <utility>
@@ -89,9 +90,9 @@ Result<Checkpoint> readCheckpoint(const std::filesystem::path& path) {
   if (format == checkpoint.tensors.metadata.end() || format->second != kFormat ||
       state == checkpoint.tensors.metadata.end()) {
     return fail(ErrorCode::InputRefused,
-                fmt::format("{} is no checkpoint of a training.", path.string()));
+                fmt::format("{} is no checkpoint of a training.", displayed(path)));
   }
-  const std::string what = path.string();
+  const std::string what = displayed(path);
   using Ids = std::vector<std::string>;
   ARGAND_ASSIGN(const Json json, parseJson(state->second, what));
   ARGAND_ASSIGN(checkpoint.steps, jsonMember<std::int64_t>(json, "steps", what));

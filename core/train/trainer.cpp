@@ -3,6 +3,7 @@
 
 #include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "core/engine/run/parameters_torch.h"
 #include "core/infer/weights_hash.h"
 #include "core/train/batch_runner.h"
@@ -185,13 +186,13 @@ Result<void> Training::prepareOut() {
     return fail(ErrorCode::Usage,
                 begun ? fmt::format("{} holds a training already: resume it, or choose another "
                                     "folder.",
-                                    m_options.out.string())
-                      : fmt::format("There is nothing to resume in {}.", m_options.out.string()));
+                                    displayed(m_options.out))
+                      : fmt::format("There is nothing to resume in {}.", displayed(m_options.out)));
   }
   if (!writes()) {
     return {};
   }
-  return guarded(ErrorCode::OutputFailed, "making " + modelFolder().string(), [&] {
+  return guarded(ErrorCode::OutputFailed, "making " + displayed(modelFolder()), [&] {
     fs::create_directories(modelFolder());
   });
 }
@@ -259,7 +260,7 @@ Result<void> Training::resume(AdamW& optimizer) {
     if (checkpoint.state.recipe.value(key, Json()) != value) {
       return fail(ErrorCode::Usage,
                   fmt::format("{} was made with {} {}, not {}; resume with the same settings.",
-                              path.string(),
+                              displayed(path),
                               key,
                               dumped(checkpoint.state.recipe.value(key, Json())),
                               dumped(value)));
@@ -269,8 +270,8 @@ Result<void> Training::resume(AdamW& optimizer) {
       checkpoint.state.split.validation != m_state.split.validation) {
     return fail(ErrorCode::Usage,
                 fmt::format("{} was made with other cases than {} has now.",
-                            path.string(),
-                            m_options.data.string()));
+                            displayed(path),
+                            displayed(m_options.data)));
   }
   ARGAND_TRY(restore(checkpoint, m_parameters, optimizer));
   m_state = std::move(checkpoint.state);

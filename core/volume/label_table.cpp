@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/volume/label_table.h"
 
+#include "core/base/text.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -148,7 +150,7 @@ Result<LabelTable> LabelTable::fromJson(const Json& json, std::string_view what)
 
 Result<LabelTable> LabelTable::read(const std::filesystem::path& path) {
   ARGAND_ASSIGN(const Json json, readJsonFile(path));
-  return fromJson(json, path.string());
+  return fromJson(json, displayed(path));
 }
 
 Json LabelTable::toJson() const {

@@ -2,6 +2,7 @@
 #include "models/import/meshnet.h"
 
 #include "core/base/json.h"
+#include "core/base/text.h"
 #include "models/networks/networks.h"
 
 #include <fmt/ranges.h>
@@ -82,7 +83,7 @@ Result<ImportedNetwork> importMeshnet(const std::filesystem::path& weights,
   ARGAND_ASSIGN(const Json json, readJsonFile(description));
   ImportedNetwork imported;
   std::size_t step = 0;
-  ARGAND_ASSIGN(imported.network, networkOf(json, description.string(), step));
+  ARGAND_ASSIGN(imported.network, networkOf(json, displayed(description), step));
   ARGAND_ASSIGN(imported.graph, buildNetwork(imported.network));
   ARGAND_ASSIGN(const engine::TensorFile file, engine::readTensorFile(weights));
   std::size_t place = 0;
@@ -95,7 +96,7 @@ Result<ImportedNetwork> importMeshnet(const std::filesystem::path& weights,
       const engine::StoredTensor* found = file.find(theirs);
       if (found == nullptr) {
         return fail(ErrorCode::InputRefused,
-                    fmt::format("{} lacks the tensor '{}'.", weights.string(), theirs));
+                    fmt::format("{} lacks the tensor '{}'.", displayed(weights), theirs));
       }
       imported.weights.tensors.push_back(*found);
       imported.weights.tensors.back().name = fmt::format("{}.{}", node.name, kind);
@@ -105,7 +106,7 @@ Result<ImportedNetwork> importMeshnet(const std::filesystem::path& weights,
   if (imported.weights.tensors.size() != file.tensors.size()) {
     return fail(ErrorCode::InputRefused,
                 fmt::format("{} has {} tensors, this network {}; it belongs to another one.",
-                            weights.string(),
+                            displayed(weights),
                             file.tensors.size(),
                             imported.weights.tensors.size()));
   }

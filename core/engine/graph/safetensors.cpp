@@ -3,6 +3,7 @@
 
 #include "core/base/file.h"
 #include "core/base/json.h"
+#include "core/base/text.h"
 
 #include <algorithm>
 #include <bit>
@@ -209,7 +210,7 @@ Result<TensorFile> parseTensorFile(std::span<const std::byte> bytes, std::string
 
 Result<TensorFile> readTensorFile(const std::filesystem::path& path) {
   ARGAND_ASSIGN(const std::string text, readTextFile(path));
-  return parseTensorFile(std::as_bytes(std::span(text)), path.string());
+  return parseTensorFile(std::as_bytes(std::span(text)), displayed(path));
 }
 
 std::string serialized(const TensorFile& file) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/plan/device_profile.h"
 
+#include "core/base/text.h"
+
 #include <algorithm>
 #include <cctype>
 #include <cmath>
@@ -114,7 +116,7 @@ std::set<std::string> namesIn(const fs::path& folder) {
 
 std::string knownNames(const fs::path& folder) {
   const std::set<std::string> names = namesIn(folder);
-  return names.empty() ? fmt::format("none, in {}", folder.string())
+  return names.empty() ? fmt::format("none, in {}", displayed(folder))
                        : fmt::format("{}", fmt::join(names, ", "));
 }
 
@@ -239,7 +241,7 @@ Result<DeviceProfile> readDeviceProfile(const std::string& name, const fs::path&
         fmt::format("No device '{}' is described; there are {}.", name, knownNames(folder)));
   }
   ARGAND_ASSIGN(const Json json, readJsonFile(path));
-  return DeviceProfile::fromJson(json, path.string());
+  return DeviceProfile::fromJson(json, displayed(path));
 }
 
 std::string profileNameOfGpu(const std::string& driverName, const fs::path& folder) {
@@ -305,7 +307,7 @@ Result<DeviceProfile> profileOf(const DeviceSpec& device) {
   }
   const fs::path path = measuredProfilePath();
   ARGAND_ASSIGN(const Json json, readJsonFile(path));
-  return DeviceProfile::fromJson(json, path.string());
+  return DeviceProfile::fromJson(json, displayed(path));
 }
 
 }  // namespace argand::engine

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/engine/run/parameters.h"
 
+#include "core/base/text.h"
 #include "core/engine/run/parameters_torch.h"
 
 #include <ATen/ATen.h>
@@ -158,7 +159,7 @@ Result<Parameters> Parameters::load(const Graph& graph, const std::filesystem::p
   auto parameters = fromFile(graph, file);
   if (!parameters) {
     return fail(parameters.error().code,
-                fmt::format("{}: {}", path.string(), parameters.error().message));
+                fmt::format("{}: {}", displayed(path), parameters.error().message));
   }
   return parameters;
 }

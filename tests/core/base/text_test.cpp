@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/text.h"
 
+#include "core/base/file.h"
 #include "core/base/json.h"
+#include "tests/support/test_data.h"
 
 #include <gtest/gtest.h>
 
@@ -39,6 +41,12 @@ TEST(Text, ReadsOtherBytesAsLatin1) {
 TEST(Text, JsonStaysValidWithAnyBytes) {
   const Json json{{"name", "Gl\xE4ndula"}};
   EXPECT_EQ(parseJson(dumped(json), "it").value()["name"], "Gl\xEF\xBF\xBDndula");
+}
+
+TEST(Text, ReadsJsonOfOlderEncodings) {
+  const std::filesystem::path file = test::testDir() / "names.json";
+  ASSERT_TRUE(writeFileAtomically(file, "{\"1\": \"Gl\xE4ndula\"}"));
+  EXPECT_EQ(readJsonFile(file).value()["1"], "Gländula");
 }
 
 TEST(ParseDecimal, ReadsAllNotations) {
