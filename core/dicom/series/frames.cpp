@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/series/frames.h"
 
+#include "core/base/text.h"
+
 #include <dcmtk/dcmdata/dcuid.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace argand::dicom {
@@ -14,6 +17,20 @@ namespace {
 
 Failure refused(std::string reason) {
   return fail(ErrorCode::InputRefused, std::move(reason));
+}
+
+// True where `word` is one of the values of an attribute such as Image Type.
+bool holdsValue(std::string_view values, std::string_view word) {
+  while (true) {
+    const std::size_t end = values.find('\\');
+    if (trimmed(values.substr(0, end)) == word) {
+      return true;
+    }
+    if (end == std::string_view::npos) {
+      return false;
+    }
+    values.remove_prefix(end + 1);
+  }
 }
 
 // One frame's attributes: its own functional groups, the shared ones, the
@@ -194,7 +211,7 @@ Result<Frame> frameOf(const Attributes& in) {
   if (imageType.find("MOSAIC") != std::string::npos) {
     return refused("It is a Siemens mosaic (many slices in one picture), which is not supported.");
   }
-  frame.localizer = imageType.find("LOCALIZER") != std::string::npos;
+  frame.localizer = holdsValue(imageType, "LOCALIZER");
   ARGAND_ASSIGN(frame.pixels, pixelsOf(in, frame.warnings));
   ARGAND_TRY(applyOrientation(in, frame));
   ARGAND_ASSIGN(const auto position, in.required(DCM_ImagePositionPatient, 3));
@@ -220,6 +237,26 @@ Result<Frame> frameOf(const Attributes& in) {
     }
   }
   return frame;
+}
+
+// Classes whose pictures are no acquisition or reconstruction of the patient's
+// tissue in three dimensions (PS3.4 B.5).
+bool isSecondaryClass(const std::string& uid) {
+  static const std::array<std::string_view, 12> kClasses{
+      UID_RTDoseStorage,
+      UID_RTImageStorage,
+      UID_SecondaryCaptureImageStorage,
+      UID_MultiframeSingleBitSecondaryCaptureImageStorage,
+      UID_MultiframeGrayscaleByteSecondaryCaptureImageStorage,
+      UID_MultiframeGrayscaleWordSecondaryCaptureImageStorage,
+      UID_MultiframeTrueColorSecondaryCaptureImageStorage,
+      UID_ComputedRadiographyImageStorage,
+      UID_DigitalXRayImageStorageForPresentation,
+      UID_DigitalMammographyXRayImageStorageForPresentation,
+      UID_XRayAngiographicImageStorage,
+      UID_XRayRadiofluoroscopicImageStorage,
+  };
+  return std::find(kClasses.begin(), kClasses.end(), uid) != kClasses.end();
 }
 
 std::string classNameOf(const std::string& uid) {
@@ -285,6 +322,9 @@ ObjectInfo infoOf(DcmDataset& dataset) {
   info.studyUid = textOf(dataset, DCM_StudyInstanceUID);
   info.seriesUid = textOf(dataset, DCM_SeriesInstanceUID);
   info.modality = textOf(dataset, DCM_Modality);
+  const std::string imageType = textOf(dataset, DCM_ImageType);
+  info.primary = !isSecondaryClass(sopClass) && info.modality != "RTDOSE" &&
+                 info.modality != "RTIMAGE" && !holdsValue(imageType, "LOCALIZER");
   return info;
 }
 

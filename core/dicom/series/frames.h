@@ -53,6 +53,10 @@ struct ObjectInfo {
   std::string studyUid;
   std::string seriesUid;
   std::string modality;
+  // False for what nobody segments though it is a picture: dose grids, portal and
+  // simulator images, secondary captures, presentation copies and localizers. Such
+  // an object is listed, and chosen only where a person names it.
+  bool primary = true;
 };
 
 [[nodiscard]] ObjectInfo infoOf(DcmDataset& dataset);
