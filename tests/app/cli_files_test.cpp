@@ -184,5 +184,18 @@ TEST_F(CliFiles, EndsWithASentenceWhereAFileMayNotGrow) {
   EXPECT_EQ(filesHere(), before);
 }
 
+TEST_F(CliFiles, EndsAsCancelledAndLeavesNothingWhenTheTerminalIsClosed) {
+  const auto files = std::distance(fs::directory_iterator(m_dir), {});
+  for (const std::string signal : {"HUP", "INT", "TERM"}) {
+    // Many times what it does in the time until the signal comes.
+    const CliRun done = runIn("timeout --preserve-status -s " + signal + " 2 ",
+                              "bench --json --network nnunet-plain:channels=8-16,classes=3 "
+                              "--size 96x96x96 --repeat 1000");
+    EXPECT_EQ(done.status, 5) << signal << done.err;
+    EXPECT_EQ(done.json()["error"]["code"], "cancelled") << signal;
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(m_dir), {}), files);
+}
+
 }  // namespace
 }  // namespace argand
