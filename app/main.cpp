@@ -1,28 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/composition.h"
+#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/version.h"
 #include "ui/main_window.h"
+#include "ui/session/text.h"
 #include "ui/style/style.h"
 #include "ui/views/quad_view.h"
 
 #include <QApplication>
+#include <QBuffer>
 #include <QCommandLineParser>
 #include <QStandardPaths>
 #include <QTextStream>
 #include <QTimer>
 
+#include <filesystem>
 #include <string>
 
 namespace {
 
 using namespace argand;
+namespace fs = std::filesystem;
 
 // Saves a picture of the window once everything asked for is on the screen, and
 // quits: status 0, or 3 where something could not be shown or written.
 class Screenshot : public QObject {
  public:
-  Screenshot(ui::MainWindow& window, QString file, QString labels)
+  Screenshot(ui::MainWindow& window, fs::path file, fs::path labels)
       : m_window(window), m_file(std::move(file)), m_labels(std::move(labels)) {
     connect(
         &window.workbench(), &ui::Workbench::failed, this, [](const QString&, const QString& text) {
@@ -42,7 +47,8 @@ class Screenshot : public QObject {
     if (m_window.workbench().jobs().busy()) {
       return;
     }
-    if (!m_labels.isEmpty()) {
+    if (!m_labels.empty()) {
+      m_inputs.push_back(m_labels);
       m_window.openSegmentation(std::exchange(m_labels, {}));
       return;
     }
@@ -53,17 +59,28 @@ class Screenshot : public QObject {
   }
 
   void take() {
-    const bool saved = m_window.grab().save(m_file);
+    const Result<void> saved = save();
     if (!saved) {
-      QTextStream(stderr) << m_file << " cannot be written." << Qt::endl;
+      QTextStream(stderr) << ui::textOf(saved.error().message) << Qt::endl;
     }
-    QApplication::exit(saved ? 0 : exitStatus(ErrorCode::OutputFailed));
+    QApplication::exit(saved ? 0 : exitStatus(saved.error().code));
+  }
+
+  // Never over what is on the screen.
+  [[nodiscard]] Result<void> save() {
+    ARGAND_TRY(m_window.workbench().checkOutput(m_file));
+    ARGAND_TRY(checkNotAnInput(m_file, m_inputs));
+    QBuffer png;
+    m_window.grab().save(&png, "PNG");
+    const QByteArray& bytes = png.data();
+    return writeFileAtomically(m_file, {bytes.constData(), std::size_t(bytes.size())});
   }
 
   static constexpr int kSettleMs = 400;
   ui::MainWindow& m_window;
-  QString m_file;
-  QString m_labels;
+  fs::path m_file;
+  fs::path m_labels;
+  std::vector<fs::path> m_inputs;
   bool m_taken = false;
 };
 
@@ -101,7 +118,12 @@ int main(int argc, char** argv) {
       QStringLiteral("Save a picture of the window (PNG) and quit."),
       QStringLiteral("file"));
   parser.addOptions({labels, screenshot});
-  parser.process(application);
+  // As bytes: the name of a file need not be text.
+  QStringList arguments;
+  for (int n = 0; n < argc; ++n) {
+    arguments << ui::carriedPath(argv[n]);
+  }
+  parser.process(arguments);
 
   addLogSink();
   ui::applyStyle(application);
@@ -109,10 +131,11 @@ int main(int argc, char** argv) {
   ui::MainWindow window(*models);
   window.show();
   const QStringList paths = parser.positionalArguments();
+  const fs::path labelFile = ui::pathFrom(parser.value(labels));
   const bool picture = parser.isSet(screenshot);
   std::unique_ptr<Screenshot> shot;
   if (picture) {
-    shot = std::make_unique<Screenshot>(window, parser.value(screenshot), parser.value(labels));
+    shot = std::make_unique<Screenshot>(window, ui::pathFrom(parser.value(screenshot)), labelFile);
     if (paths.isEmpty()) {
       shot->next();
     }
@@ -124,14 +147,15 @@ int main(int argc, char** argv) {
           &window.workbench(),
           &ui::Workbench::shown,
           &window,
-          [&window, file = parser.value(labels)] {
+          [&window, file = labelFile] {
             QTimer::singleShot(0, &window, [&window, file] { window.openSegmentation(file); });
           },
           Qt::SingleShotConnection);
     }
   }
   if (!paths.isEmpty()) {
-    QTimer::singleShot(0, &window, [&window, path = paths.front()] { window.open(path); });
+    QTimer::singleShot(
+        0, &window, [&window, path = ui::pathFrom(paths.front())] { window.open(path); });
   }
   return QApplication::exec();
 }

@@ -3,7 +3,6 @@
 
 #include "ui/dialogs/about.h"
 #include "ui/dialogs/export_dialog.h"
-#include "ui/dialogs/file_dialog.h"
 #include "ui/dialogs/key_sheet.h"
 #include "ui/dialogs/message_box.h"
 #include "ui/dialogs/segment_dialog.h"
@@ -12,19 +11,17 @@
 #include "ui/panels/status_strip.h"
 #include "ui/panels/study_panel.h"
 #include "ui/panels/tool_panel.h"
+#include "ui/session/text.h"
 #include "ui/style/style.h"
 #include "ui/views/quad_view.h"
 
 #include <QAction>
 #include <QApplication>
 #include <QCloseEvent>
-#include <QDateTime>
 #include <QDockWidget>
-#include <QFileInfo>
 #include <QLabel>
 #include <QMenu>
 #include <QMenuBar>
-#include <QMimeData>
 #include <QScrollArea>
 #include <QSettings>
 #include <QStatusBar>
@@ -33,27 +30,6 @@
 
 namespace argand::ui {
 namespace {
-
-constexpr int kMostRecent = 10;
-
-QString imageFilter() {
-  return MainWindow::tr("Images (*.dcm *.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd);;All files (*)");
-}
-
-QString structureFilter() {
-  return MainWindow::tr(
-      "Structures (*.dcm *.nii *.nii.gz *.nrrd *.nhdr *.mha *.mhd);;All files (*)");
-}
-
-QStringList localPaths(const QMimeData& data) {
-  QStringList paths;
-  for (const QUrl& url : data.urls()) {
-    if (url.isLocalFile()) {
-      paths << url.toLocalFile();
-    }
-  }
-  return paths;
-}
 
 QString ownPresetSetting(Modality modality) {
   return QStringLiteral("window/own/%1").arg(int(modality));
@@ -141,7 +117,11 @@ void MainWindow::connectSession() {
   });
   connect(&m_session, &Session::structuresChanged, this, &MainWindow::enableActions);
   connect(&m_session, &Session::historyChanged, this, &MainWindow::enableActions);
-  connect(&m_session, &Session::modifiedChanged, this, &MainWindow::showTitle);
+  m_session.setReviewQuestion([this](const QStringList& reviewed) { return askTake(reviewed); });
+  connect(&m_session, &Session::unexportedChanged, this, [this] {
+    showTitle();
+    m_studies.setUnexported(m_session.unexported());
+  });
   const auto showTool = [this] { m_tools[int(m_session.tool())]->setChecked(true); };
   connect(&m_session, &Session::toolChanged, this, showTool);
   showTool();
@@ -167,9 +147,15 @@ void MainWindow::connectWorkbench() {
   connect(m_studyPanel, &StudyPanel::showRequested, &m_workbench, &Workbench::show);
   connect(m_studyPanel, &StudyPanel::structuresRequested, this, [this](const QString& key) {
     if (const study::Entry* entry = m_studies.entry(key)) {
-      openSegmentation(QString::fromStdString(entry->path.string()));
+      openSegmentation(entry->path);
     }
   });
+  connect(m_studyPanel,
+          &StudyPanel::notesRequested,
+          this,
+          [this](const QString& title, const QStringList& notes) {
+            message_box::warning(this, title, notes);
+          });
   connect(&m_workbench, &Workbench::opened, this, &MainWindow::remember);
   connect(
       &m_workbench, &Workbench::failed, this, [this](const QString& title, const QString& text) {
@@ -193,8 +179,8 @@ void MainWindow::connectWorkbench() {
   connect(&m_workbench,
           &Workbench::exported,
           this,
-          [this](const QString& path, const QString& summary) {
-            m_status->say(tr("%1: %2").arg(QFileInfo(path).fileName(), summary));
+          [this](const std::filesystem::path& path, const QString& summary) {
+            m_status->say(tr("%1: %2").arg(shownPath(path.filename()), summary));
           });
   connect(&m_workbench.jobs(), &JobRunner::finished, this, [this] {
     if (m_closing) {
@@ -217,65 +203,11 @@ void MainWindow::connectWorkbench() {
 void MainWindow::showTitle() {
   QString title = QStringLiteral("Argand");
   if (m_session.volume() && !m_session.display().patientDataHidden) {
-    const QString description = QString::fromStdString(m_session.volume()->description);
+    const QString description = textOf(m_session.volume()->description);
     title = description.isEmpty() ? title : tr("%1[*] - Argand").arg(description);
   }
   setWindowTitle(title.contains(QStringLiteral("[*]")) ? title : title + QStringLiteral("[*]"));
   setWindowModified(m_session.modified());
-}
-
-void MainWindow::open(const QString& path) {
-  m_workbench.open({path});
-}
-
-void MainWindow::openFile() {
-  if (const QString name =
-          file_dialog::openFile(this, tr("Open an image"), imageFilter(), QStringLiteral("study"));
-      !name.isEmpty()) {
-    open(name);
-  }
-}
-
-void MainWindow::openFolder() {
-  if (const QString name =
-          file_dialog::openFolder(this, tr("Open a folder of studies"), QStringLiteral("study"));
-      !name.isEmpty()) {
-    open(name);
-  }
-}
-
-void MainWindow::openStructures() {
-  const QString name = file_dialog::openFile(
-      this, tr("Open structures"), structureFilter(), QStringLiteral("study"));
-  if (!name.isEmpty()) {
-    openSegmentation(name);
-  }
-}
-
-// What several files that were dropped together are is no one name.
-void MainWindow::remember(const QStringList& paths) {
-  if (paths.size() != 1) {
-    return;
-  }
-  QSettings settings;
-  QStringList recent = settings.value(QStringLiteral("recent")).toStringList();
-  const QString absolute = QFileInfo(paths.front()).absoluteFilePath();
-  recent.removeAll(absolute);
-  recent.prepend(absolute);
-  settings.setValue(QStringLiteral("recent"), QStringList(recent.mid(0, kMostRecent)));
-}
-
-void MainWindow::fillRecent() {
-  m_recent->clear();
-  const QStringList recent = QSettings().value(QStringLiteral("recent")).toStringList();
-  for (const QString& path : recent) {
-    const QString shown = fontMetrics().elidedText(path, Qt::ElideMiddle, 480);
-    m_recent->addAction(shown, this, [this, path] { open(path); });
-  }
-  m_recent->addSeparator();
-  QAction* clear = m_recent->addAction(
-      tr("Forget these"), this, [] { QSettings().remove(QStringLiteral("recent")); });
-  clear->setEnabled(!recent.isEmpty());
 }
 
 QStringList MainWindow::askOverwrite(const QStringList& edited) {
@@ -284,12 +216,21 @@ QStringList MainWindow::askOverwrite(const QStringList& edited) {
   }
   const int answer = message_box::ask(this,
                                       tr("Keep your work?"),
-                                      tr("These organs were edited by hand or are "
+                                      tr("These organs were edited by hand, reviewed or are "
                                          "locked:\n\n%1\n\nKeep them as they are, or replace "
                                          "them by the new result? Undo brings them back.")
                                           .arg(edited.join(QStringLiteral(", "))),
                                       {tr("Keep mine"), tr("Replace")});
   return answer == 1 ? edited : QStringList();
+}
+
+bool MainWindow::askTake(const QStringList& reviewed) {
+  return message_box::ask(this,
+                          tr("Change a reviewed organ?"),
+                          tr("This takes voxels from organs that are marked as reviewed:\n\n%1\n\n"
+                             "They would have to be reviewed again.")
+                              .arg(reviewed.join(QStringLiteral(", "))),
+                          {tr("Leave them"), tr("Take the voxels")}) == 1;
 }
 
 void MainWindow::showSegmentDialog() {
@@ -389,20 +330,37 @@ bool MainWindow::mayClose() {
       return false;
     }
   }
-  if (m_session.modified() && !m_closing) {
-    const int answer =
-        message_box::ask(this,
-                         tr("Leave without exporting?"),
-                         tr("The structures were changed since they were last exported."),
-                         {tr("Export..."), tr("Leave")});
-    if (answer == 0) {
-      showExportDialog();
-    }
-    if (answer != 1) {
-      return false;
-    }
+  return mayLeaveWork();
+}
+
+// Once, for all series: what is left is named.
+bool MainWindow::mayLeaveWork() {
+  const auto work = m_session.unexported();
+  if (work.empty() || m_closing) {
+    return true;
   }
-  return true;
+  QStringList lines;
+  for (const auto& [key, organs] : work) {
+    lines << tr("%1:  %2").arg(m_studies.titleOf(key), organs.join(QStringLiteral(", ")));
+  }
+  const int answer =
+      message_box::ask(this,
+                       tr("Leave without exporting?"),
+                       tr("These were changed since they were last exported. Only an export keeps "
+                          "them:\n\n%1")
+                           .arg(lines.join(u'\n')),
+                       {tr("Export..."), tr("Leave them")});
+  if (answer == 0) {
+    // The series on the screen first; the others are marked in the list.
+    if (!m_session.modified()) {
+      m_workbench.show(work.begin()->first);
+    }
+    showExportDialog();
+  }
+  if (answer == 1) {
+    m_session.leaveUnexported();
+  }
+  return answer == 1;
 }
 
 void MainWindow::closeEvent(QCloseEvent* event) {
@@ -421,71 +379,6 @@ void MainWindow::closeEvent(QCloseEvent* event) {
   }
   writeSettings();
   event->accept();
-}
-
-void MainWindow::dragEnterEvent(QDragEnterEvent* event) {
-  if (!localPaths(*event->mimeData()).isEmpty()) {
-    event->acceptProposedAction();
-  }
-}
-
-void MainWindow::dropEvent(QDropEvent* event) {
-  const QStringList paths = localPaths(*event->mimeData());
-  if (paths.isEmpty()) {
-    return;
-  }
-  event->acceptProposedAction();
-  // Later: the program that they were dragged from waits for the end of this event,
-  // not for the answer to a question.
-  QTimer::singleShot(0, this, [this, paths] { openDropped(paths); });
-}
-
-void MainWindow::openDropped(const QStringList& paths) {
-  const QString& path = paths.front();
-  // A single image file may as well be a label map; only the person knows.
-  if (paths.size() == 1 && m_session.volume() && io::formatOf(path.toStdString())) {
-    const int answer =
-        message_box::ask(this,
-                         tr("Open"),
-                         tr("Is %1 an image, or a label map of the study that is shown?")
-                             .arg(QFileInfo(path).fileName()),
-                         {tr("Image"), tr("Label map")});
-    if (answer == 0) {
-      open(path);
-    } else if (answer == 1) {
-      openSegmentation(path);
-    }
-    return;
-  }
-  m_workbench.open(paths);
-}
-
-void MainWindow::keyPressEvent(QKeyEvent* event) {
-  if (event->key() == Qt::Key_Escape) {
-    if (m_workbench.jobs().busy()) {
-      m_workbench.jobs().cancel();
-    } else {
-      m_session.setTool(Tool::View);
-    }
-    return;
-  }
-  QMainWindow::keyPressEvent(event);
-}
-
-// V held down is a peek: the organs come back (or go again) when it is released.
-bool MainWindow::eventFilter(QObject* watched, QEvent* event) {
-  constexpr qint64 kHeldMs = 350;
-  if (event->type() == QEvent::KeyRelease && m_peekStarted != 0) {
-    const auto* key = static_cast<QKeyEvent*>(event);
-    if (key->key() == Qt::Key_V && !key->isAutoRepeat()) {
-      if (QDateTime::currentMSecsSinceEpoch() - m_peekStarted > kHeldMs) {
-        changeDisplay(
-            [](DisplayState& display) { display.organsVisible = !display.organsVisible; });
-      }
-      m_peekStarted = 0;
-    }
-  }
-  return QMainWindow::eventFilter(watched, event);
 }
 
 }  // namespace argand::ui

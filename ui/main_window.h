@@ -10,6 +10,7 @@
 
 #include <QMainWindow>
 
+#include <filesystem>
 #include <functional>
 
 class QAction;
@@ -45,9 +46,9 @@ class MainWindow : public QMainWindow {
 
   [[nodiscard]] QuadView& views() { return *m_views; }
 
-  void open(const QString& path);
+  void open(const std::filesystem::path& path);
 
-  void openSegmentation(const QString& path) { m_workbench.openSegmentation(path); }
+  void openSegmentation(const std::filesystem::path& path) { m_workbench.openSegmentation(path); }
 
   // The notice of what the program is not for, once per person.
   void showFirstStartNotice();
@@ -92,9 +93,13 @@ class MainWindow : public QMainWindow {
   void showTitle();
   void enableActions();
   void fillRecent();
-  void remember(const QStringList& paths);
-  void openDropped(const QStringList& paths);
+  void remember(const std::vector<std::filesystem::path>& paths);
+  void openDropped(const std::vector<std::filesystem::path>& paths);
   [[nodiscard]] QStringList askOverwrite(const QStringList& edited);
+  [[nodiscard]] bool askTake(const QStringList& reviewed);
+  [[nodiscard]] bool mayLeaveWork();
+  // True where the key goes to a field for text that has the focus, and to nothing else.
+  bool keepForText(QObject* watched, QEvent* event);
   void keepOwnPreset();
   void readSettings();
   void writeSettings();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/main_window.h"
 #include "ui/panels/organ_panel.h"
+#include "ui/session/text.h"
 #include "ui/session/window_presets.h"
 #include "ui/style/style.h"
 #include "ui/views/quad_view.h"
@@ -128,36 +129,29 @@ void MainWindow::buildEditActions() {
       });
   menu->addSeparator();
   m_needStructures << action(menu, "nextOrganAction", tr("Next organ"), {}, keys({"Q"}), [this] {
-    m_session.activateNext(1);
+    m_session.chooseNext(1);
   });
   m_needStructures << action(
       menu, "previousOrganAction", tr("Previous organ"), {}, keys({"Shift+Q"}), [this] {
-        m_session.activateNext(-1);
+        m_session.chooseNext(-1);
       });
   m_needStructures << action(
       menu, "nextUnreviewedAction", tr("Next organ to review"), {}, keys({"N"}), [this] {
-        m_session.activateNextUnreviewed(1);
+        m_session.chooseNextUnreviewed(1);
       });
   m_needStructures << action(menu,
                              "previousUnreviewedAction",
                              tr("Previous organ to review"),
                              {},
                              keys({"Shift+N"}),
-                             [this] { m_session.activateNextUnreviewed(-1); });
+                             [this] { m_session.chooseNextUnreviewed(-1); });
   m_needStructures << action(
       menu,
       "reviewedAction",
       tr("Mark as reviewed"),
       QStringLiteral("check"),
       keys({"Return", "Enter"}),
-      [this] {
-        if (const Structure* active = m_session.activeStructureOrNull()) {
-          Structure structure = *active;
-          structure.review = ReviewState::Completed;
-          m_session.updateStructure(structure,
-                                    tr("Review of %1").arg(QString::fromStdString(structure.name)));
-        }
-      });
+      [this] { m_session.setReview(m_session.activeStructure(), ReviewState::Completed); });
 }
 
 void MainWindow::buildToolActions() {
@@ -348,9 +342,7 @@ void MainWindow::enableActions() {
     one->setEnabled(structures);
   }
   const auto name = [](const QString& verb, const edit::Edit* edit) {
-    return edit == nullptr
-               ? verb
-               : QStringLiteral("%1: %2").arg(verb, QString::fromStdString(edit->title));
+    return edit == nullptr ? verb : QStringLiteral("%1: %2").arg(verb, textOf(edit->title));
   };
   const edit::Edit* undo = m_session.history().nextUndo();
   const edit::Edit* redo = m_session.history().nextRedo();

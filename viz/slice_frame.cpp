@@ -2,6 +2,7 @@
 #include "viz/slice_frame.h"
 
 #include "core/base/assert.h"
+#include "core/volume/slice_point.h"
 
 #include <algorithm>
 #include <array>
@@ -55,10 +56,7 @@ std::string_view toString(ViewPlane plane) {
 }
 
 SliceFrame::SliceFrame(const Geometry& geometry, ViewPlane plane)
-    : m_plane(plane),
-      m_size(geometry.size),
-      m_lpsFromIndex(geometry.lpsFromIndex),
-      m_indexFromLps(geometry.indexFromLps()) {
+    : m_plane(plane), m_geometry(geometry), m_indexer(geometry) {
   const auto order = orderTo(geometry, "LPS");
   ARGAND_ASSERT(order.has_value());
   const Roles roles = rolesOf(plane);
@@ -85,12 +83,12 @@ SliceFrame::SliceFrame(const Geometry& geometry, ViewPlane plane)
     m_down = along;
     m_right = normalized(across - along * dot(across, along));
   }
-  const Vec3 column = m_lpsFromIndex.column(m_columnAxis);
-  const Vec3 row = m_lpsFromIndex.column(m_rowAxis);
+  const Vec3 column = geometry.lpsFromIndex.column(m_columnAxis);
+  const Vec3 row = geometry.lpsFromIndex.column(m_rowAxis);
   m_columnMm = {dot(column, m_right), dot(column, m_down)};
   m_rowMm = {dot(row, m_right), dot(row, m_down)};
   const Vec3 normal = cross(m_right, m_down);
-  m_spacingMm = std::abs(dot(m_lpsFromIndex.column(m_sliceAxis), normal));
+  m_spacingMm = std::abs(dot(geometry.lpsFromIndex.column(m_sliceAxis), normal));
   m_pixelMm = std::min(length(column), length(row));
   m_oblique = dot(m_right, anatomicalRight) < kStraightCosine ||
               dot(m_down, anatomicalDown) < kStraightCosine;
@@ -108,12 +106,12 @@ Point2 SliceFrame::indexFromPlane(const Point2& planeMm) const {
 }
 
 Point2 SliceFrame::planeFromLps(const Vec3& lpsMm) const {
-  const Vec3 index = m_indexFromLps.apply(lpsMm);
+  const Vec3 index = m_indexer.indexAt(lpsMm);
   return planeFromIndex({index[m_columnAxis], index[m_rowAxis]});
 }
 
 double SliceFrame::sliceFromLps(const Vec3& lpsMm) const {
-  return m_indexFromLps.apply(lpsMm)[m_sliceAxis];
+  return m_indexer.indexAt(lpsMm)[m_sliceAxis];
 }
 
 std::int64_t SliceFrame::nearestSlice(const Vec3& lpsMm) const {
@@ -128,7 +126,7 @@ Vec3 SliceFrame::lpsFromPlane(const Point2& planeMm, double slice) const {
   index[m_columnAxis] = inPlane.x;
   index[m_rowAxis] = inPlane.y;
   index[m_sliceAxis] = slice;
-  return m_lpsFromIndex.apply(index);
+  return acquiredPoint(m_geometry, index);
 }
 
 SliceFrame::Letters SliceFrame::letters() const {

@@ -21,7 +21,9 @@ enum class ViewPlane { Axial, Sagittal, Coronal };
 //
 // The plane has millimetre coordinates, x to the right and y down, with their
 // origin at voxel (0, 0) of the slice. They are true lengths and angles, of a
-// sheared grid too. Slices are numbered by the index along `sliceAxis`.
+// sheared grid too. Slices are numbered by the index along `sliceAxis`. Points of the
+// patient are those of the acquired slices (core/volume/slice_point.h), also where these are
+// not evenly spaced.
 class SliceFrame {
  public:
   SliceFrame() = default;
@@ -35,11 +37,11 @@ class SliceFrame {
 
   [[nodiscard]] int sliceAxis() const { return m_sliceAxis; }
 
-  [[nodiscard]] std::int64_t columns() const { return m_size[m_columnAxis]; }
+  [[nodiscard]] std::int64_t columns() const { return m_geometry.size[m_columnAxis]; }
 
-  [[nodiscard]] std::int64_t rows() const { return m_size[m_rowAxis]; }
+  [[nodiscard]] std::int64_t rows() const { return m_geometry.size[m_rowAxis]; }
 
-  [[nodiscard]] std::int64_t slices() const { return m_size[m_sliceAxis]; }
+  [[nodiscard]] std::int64_t slices() const { return m_geometry.size[m_sliceAxis]; }
 
   // +1 or -1: the step of the slice index towards growing LPS (left, posterior, head).
   [[nodiscard]] int stepSign() const { return m_stepSign; }
@@ -90,9 +92,8 @@ class SliceFrame {
 
  private:
   ViewPlane m_plane = ViewPlane::Axial;
-  Size3 m_size;
-  Affine m_lpsFromIndex;
-  Affine m_indexFromLps;
+  Geometry m_geometry;
+  SliceIndexer m_indexer{Geometry{}};
   int m_columnAxis = 0;
   int m_rowAxis = 1;
   int m_sliceAxis = 2;

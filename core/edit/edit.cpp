@@ -18,9 +18,10 @@ Failure wrongState(const Edit& edit) {
                           edit.title));
 }
 
-// Equal but for whether it is shown.
+// Equal but for whether it is shown or was reviewed.
 bool sameContent(const Structure& a, Structure b) {
   b.visible = a.visible;
+  b.review = a.review;
   return a == b;
 }
 
@@ -44,8 +45,11 @@ bool changeList(std::vector<Structure>& list, const StructureChange& change) {
   }
   const bool shown =
       change.before->visible == change.after->visible ? at->visible : change.after->visible;
+  const ReviewState review =
+      change.before->review == change.after->review ? at->review : change.after->review;
   *at = *change.after;
   at->visible = shown;
+  at->review = review;
   return true;
 }
 
@@ -103,6 +107,27 @@ std::vector<StructureId> commonIds(const Segmentation& of, const Segmentation& o
     }
   }
   return ids;
+}
+
+// The values that a layer lost and gained, by value.
+struct ChangedValues {
+  std::vector<bool> lost = std::vector<bool>(std::size_t{1} << 16U);
+  std::vector<bool> gained = std::vector<bool>(std::size_t{1} << 16U);
+};
+
+ChangedValues changedValues(const LabelLayer& before, const LabelLayer& after) {
+  ChangedValues changed;
+  for (const Box& box : before.differingBoxes(after)) {
+    const auto old = before.read(box);
+    const auto now = after.read(box);
+    for (std::size_t n = 0; n < old.size(); ++n) {
+      if (old[n] != now[n]) {
+        changed.lost[old[n]] = true;
+        changed.gained[now[n]] = true;
+      }
+    }
+  }
+  return changed;
 }
 
 // In an order in which every position holds at its turn, forwards and backwards:
@@ -164,6 +189,14 @@ Result<void> apply(Segmentation& segmentation, const Edit& edit) {
       return wrongState(edit);
     }
   }
+  for (const StructureId id : changedVoxels(segmentation, changed)) {
+    const Structure* found = changed.find(id);
+    if (found != nullptr && found->review == ReviewState::Completed) {
+      Structure structure = *found;
+      structure.review = ReviewState::InProgress;
+      changed.update(structure);
+    }
+  }
   changed.dropUnusedLayers();
   segmentation = std::move(changed);
   return {};
@@ -180,6 +213,28 @@ Edit inverse(const Edit& edit) {
     std::swap(patch.before, patch.after);
   }
   return result;
+}
+
+std::set<StructureId> changedVoxels(const Segmentation& before, const Segmentation& after) {
+  ARGAND_ASSERT(before.geometry() == after.geometry());
+  std::set<StructureId> ids;
+  const LabelLayer background(before.geometry().size);
+  for (int n = 0; n < std::max(before.layerCount(), after.layerCount()); ++n) {
+    const ChangedValues values =
+        changedValues(n < before.layerCount() ? before.layer(n) : background,
+                      n < after.layerCount() ? after.layer(n) : background);
+    for (const Structure& structure : before.structures()) {
+      if (structure.layer == n && values.lost[structure.label]) {
+        ids.insert(structure.id);
+      }
+    }
+    for (const Structure& structure : after.structures()) {
+      if (structure.layer == n && values.gained[structure.label]) {
+        ids.insert(structure.id);
+      }
+    }
+  }
+  return ids;
 }
 
 Edit difference(const Segmentation& before, const Segmentation& after, std::string title) {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,10 @@ struct Edit {
 
 // Makes `segmentation` what it is after the edit. Fails, changing nothing, where
 // the segmentation is not in the state the edit starts from. Whether a structure
-// is shown is no part of that state, so that hiding one does not break undo.
+// is shown or was reviewed is no part of that state, so that neither breaks undo.
+//
+// A review holds for the voxels that were seen: a structure whose voxels the edit
+// changes, forwards or backwards, is no longer Completed but InProgress.
 [[nodiscard]] Result<void> apply(Segmentation& segmentation, const Edit& edit);
 
 // The edit that takes it back.
@@ -55,6 +59,11 @@ struct Edit {
 // A compact byte form that reads back equal; refuses damaged bytes.
 [[nodiscard]] std::vector<std::byte> serialize(const Edit& edit);
 [[nodiscard]] Result<Edit> deserialize(const std::vector<std::byte>& bytes);
+
+// Returns the structures that gained or lost voxels between two states of one
+// segmentation, those among them that only one of the states has.
+[[nodiscard]] std::set<StructureId> changedVoxels(const Segmentation& before,
+                                                  const Segmentation& after);
 
 // The edit between two states of one segmentation (`after` was made from a copy
 // of `before`; copy-on-write makes this cheap: only blocks that differ are compared).

@@ -111,7 +111,9 @@ Result<MergePlan> mergeResult(const Segmentation& segmentation,
     const Structure* old = sameOrgan(segmentation, incoming);
     const bool asked =
         std::find(overwrite.begin(), overwrite.end(), incoming.name) != overwrite.end();
-    if (old != nullptr && (old->edited || old->locked) && !asked) {
+    const bool theirs =
+        old != nullptr && (old->edited || old->locked || old->review == ReviewState::Completed);
+    if (theirs && !asked) {
       plan.kept.push_back(old->name);
       continue;
     }

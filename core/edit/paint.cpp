@@ -98,6 +98,9 @@ void markEdited(Segmentation& segmentation, const std::set<StructureId>& structu
     if (structure.origin == Origin::Automatic) {
       structure.origin = Origin::SemiAutomatic;
     }
+    if (structure.review == ReviewState::Completed) {
+      structure.review = ReviewState::InProgress;
+    }
     segmentation.update(structure);
   }
 }

@@ -31,7 +31,8 @@ Box paint(Segmentation& segmentation,
           bool erase,
           std::set<StructureId>& touched);
 
-// Marks structures as changed by hand; an automatic one becomes semi-automatic.
+// Marks structures as changed by hand; an automatic one becomes semi-automatic, and a
+// review that was completed is in progress again.
 void markEdited(Segmentation& segmentation, const std::set<StructureId>& structures);
 
 }  // namespace argand::edit

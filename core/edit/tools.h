@@ -78,8 +78,8 @@ class Stroke {
                                      bool replace = false);
 
 // What an AI result does to the segmentation: structures of `result` replace
-// those of the same name and model, others are added. Hand-edited or locked
-// structures are never overwritten: their names are in `kept`, unless `overwrite`
+// those of the same name and model, others are added. Hand-edited, locked or
+// reviewed structures are never overwritten: their names are in `kept`, unless `overwrite`
 // lists them by name; the new result of a kept one is dropped. No structure loses
 // a voxel to a result: one that would overlap goes to another layer. A replaced
 // one keeps its id, place, colour and visibility.

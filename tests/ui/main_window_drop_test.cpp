@@ -74,7 +74,7 @@ class MainWindowDrop : public MainWindowTest {
 };
 
 TEST_F(MainWindowDrop, OfAFolderOpensItAsTheMenuDoes) {
-  file_dialog::primeName(QString::fromStdString((m_source / "dicom").string()));
+  file_dialog::primeName(m_source / "dicom");
   trigger("openFolderAction");
   ASSERT_TRUE(idle());
   const QStringList byMenu = listed();

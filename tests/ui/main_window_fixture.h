@@ -76,7 +76,7 @@ class MainWindowTest : public testing::Test {
   }
 
   void TearDown() override {
-    m_window->session().markSaved();
+    m_window->session().leaveUnexported();
     m_window->close();
     ASSERT_TRUE(idle());
     EXPECT_TRUE(message_box::takeShown().isEmpty());
@@ -119,7 +119,7 @@ class MainWindowTest : public testing::Test {
   void openStudy(const Size3& size = {48, 40, 36}) {
     const auto folder = m_folder / "dicom";
     ASSERT_TRUE(dicom::writeSeries(folder, study(size), {}));
-    m_window->open(QString::fromStdString(folder.string()));
+    m_window->open(folder);
     ASSERT_TRUE(QTest::qWaitFor([&] { return session().volume() != nullptr; }, kLongMs));
     ASSERT_TRUE(idle());
   }

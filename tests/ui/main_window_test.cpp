@@ -99,7 +99,7 @@ TEST_F(MainWindowTest, ExportsALabelMapAndPutsItBack) {
   while (!session().segmentation().structures().empty()) {
     session().removeStructure(session().segmentation().structures().front().id);
   }
-  file_dialog::primeName(QString::fromStdString(file.string()));
+  file_dialog::primeName(file);
   trigger("openStructuresAction");
   ASSERT_TRUE(idle());
   EXPECT_EQ(labels(), before);
@@ -119,7 +119,7 @@ TEST_F(MainWindowTest, SaysInPlaceWhyAPlanCannotBe) {
 }
 
 TEST_F(MainWindowTest, NamesTheReasonWhereNothingCanBeOpened) {
-  m_window->open(QString::fromStdString((m_folder / "absent").string()));
+  m_window->open(m_folder / "absent");
   ASSERT_TRUE(idle());
   EXPECT_EQ(message_box::takeShown().size(), 1);
   EXPECT_FALSE(find<QAction>("segmentAction").isEnabled());
@@ -238,7 +238,7 @@ TEST(MainWindowWithTheShippedModel, FindsBothPartsOfAHippocampus) {
   MainWindow window(models);
   window.resize(1440, 900);
   window.show();
-  window.open(QString::fromStdString((data / "hippocampus/dicom/Study1").string()));
+  window.open(data / "hippocampus/dicom/Study1");
   Session& session = window.session();
   ASSERT_TRUE(QTest::qWaitFor([&] { return session.volume() != nullptr; }, kLongMs));
   window.showSegmentDialog();
@@ -260,7 +260,7 @@ TEST(MainWindowWithTheShippedModel, FindsBothPartsOfAHippocampus) {
   EXPECT_LT(found.centroidMm(anterior->id)->y, found.centroidMm(posterior->id)->y);
   EXPECT_TRUE(QTest::qWaitFor([&] { return window.views().volumeView().upToDate(); }, kLongMs));
   MainWindowTest::picture(window, "hippocampus");
-  session.markSaved();
+  session.leaveUnexported();
   window.close();
 }
 

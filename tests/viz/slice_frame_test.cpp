@@ -119,6 +119,27 @@ TEST(SliceFrame, FindsTheWayBackFromPlaneToPatientAndIndex) {
   }
 }
 
+// What is drawn as slice k is acquired slice k, so its points lie there and not on the
+// regular grid that fits best.
+TEST(SliceFrame, PutsThePointsOfAnUnevenSeriesOnItsAcquiredSlices) {
+  Geometry grid = phantom::grid({20, 24, 12}, {1.0, 1.5, 2.5}, "LPS");
+  double z = -30.0;
+  for (std::int64_t k = 0; k < grid.size.k; ++k) {
+    grid.sliceOrigins.push_back({-10.0, -18.0, z});
+    z += k < 6 ? 2.5 : 10.0;
+  }
+  for (const ViewPlane plane : kPlanes) {
+    const SliceFrame frame(grid, plane);
+    for (std::int64_t k = 0; k < grid.size.k; ++k) {
+      const Vec3 lps = grid.sliceToLps(7.0, 9.0, k);
+      const Vec3 index{7.0, 9.0, static_cast<double>(k)};
+      EXPECT_NEAR(frame.sliceFromLps(lps), index[frame.sliceAxis()], 1e-9);
+      const Vec3 back = frame.lpsFromPlane(frame.planeFromLps(lps), frame.sliceFromLps(lps));
+      EXPECT_LT(length(back - lps), 1e-9) << toString(plane) << " " << k;
+    }
+  }
+}
+
 TEST(SliceFrame, KeepsLengthsAndAnglesOfATiltedGrid) {
   const Geometry grid = tilted(phantom::grid({20, 24, 28}, {1.0, 1.5, 2.5}, "LPS"), 0.3);
   for (const ViewPlane plane : kPlanes) {

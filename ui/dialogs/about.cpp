@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/dialogs/about.h"
 
+#include "ui/session/text.h"
 #include "ui/style/style.h"
 
 #include <QCoreApplication>
@@ -59,13 +60,12 @@ void showAboutDialog(QWidget* parent, const infer::ModelSource& models) {
                                    "warning"));
   page.layout->addWidget(roleLabel(tr("Models on this machine"), "section"));
   for (const infer::ModelCard& card : models.list()) {
-    page.layout->addWidget(
-        roleLabel(tr("%1 %2, %3, weights %4")
-                      .arg(QString::fromStdString(card.name),
-                           QString::fromStdString(card.version),
-                           QString::fromStdString(card.license),
-                           QString::fromStdString(card.weightsSha256.substr(0, 12))),
-                  nullptr));
+    page.layout->addWidget(roleLabel(tr("%1 %2, %3, weights %4")
+                                         .arg(textOf(card.name),
+                                              textOf(card.version),
+                                              textOf(card.license),
+                                              textOf(card.weightsSha256.substr(0, 12))),
+                                     nullptr));
   }
   auto* buttons = new QDialogButtonBox(QDialogButtonBox::Close, page.dialog);
   QObject::connect(buttons, &QDialogButtonBox::rejected, page.dialog, &QDialog::reject);

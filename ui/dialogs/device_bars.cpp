@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/dialogs/device_bars.h"
 
+#include "ui/session/text.h"
 #include "ui/style/style.h"
 
 #include <QPainter>
@@ -38,9 +39,8 @@ void DeviceBars::paintEvent(QPaintEvent* /*event*/) {
   for (const infer::DeviceUse& device : m_devices) {
     const QRect row(0, top, width(), kRow);
     painter.setPen(colours::kText);
-    painter.drawText(row.adjusted(0, 0, -(width() - kNameWidth), 0),
-                     Qt::AlignVCenter,
-                     QString::fromStdString(device.name));
+    painter.drawText(
+        row.adjusted(0, 0, -(width() - kNameWidth), 0), Qt::AlignVCenter, textOf(device.name));
     const QRectF bar(kNameWidth, top + 7, width() - kNameWidth - kTextWidth, kRow - 14);
     painter.setPen(Qt::NoPen);
     painter.setBrush(colours::kLine);
@@ -56,12 +56,11 @@ void DeviceBars::paintEvent(QPaintEvent* /*event*/) {
       painter.drawRoundedRect(used, 4, 4);
     }
     painter.setPen(colours::kQuiet);
-    const QString text =
-        device.predictedPeakBytes == 0
-            ? tr("not used")
-            : tr("%1 of %2")
-                  .arg(QString::fromStdString(engine::formatBytes(device.predictedPeakBytes)),
-                       QString::fromStdString(engine::formatBytes(device.budgetBytes)));
+    const QString text = device.predictedPeakBytes == 0
+                             ? tr("not used")
+                             : tr("%1 of %2")
+                                   .arg(textOf(engine::formatBytes(device.predictedPeakBytes)),
+                                        textOf(engine::formatBytes(device.budgetBytes)));
     painter.drawText(row.adjusted(width() - kTextWidth + 10, 0, 0, 0), Qt::AlignVCenter, text);
     top += kRow;
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/dialogs/device_fields.h"
 
+#include "ui/session/text.h"
+
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLineEdit>
@@ -24,7 +26,7 @@ DeviceFields::DeviceFields(QWidget* parent)
          "fits on them. The volume is split over all that are named."));
   m_budget->setObjectName(QStringLiteral("budgetEdit"));
   m_budget->setPlaceholderText(
-      tr("up to %1").arg(QString::fromStdString(engine::formatBytes(engine::freeMemoryBytes()))));
+      tr("up to %1").arg(textOf(engine::formatBytes(engine::freeMemoryBytes()))));
   m_budget->setToolTip(
       tr("Memory that each device may use: \"2GiB\", or one figure per device: \"2GiB,1500MiB\""));
   auto* layout = new QHBoxLayout(this);

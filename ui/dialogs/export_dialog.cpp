@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/dialogs/export_dialog.h"
 
+#include "core/io/image_file.h"
 #include "ui/dialogs/check_list.h"
 #include "ui/dialogs/file_dialog.h"
+#include "ui/dialogs/message_box.h"
+#include "ui/dialogs/path_edit.h"
+#include "ui/session/export_name.h"
 #include "ui/session/session.h"
+#include "ui/session/study_model.h"
+#include "ui/session/text.h"
 #include "ui/session/workbench.h"
 #include "ui/style/style.h"
 
 #include <QCheckBox>
 #include <QComboBox>
-#include <QDir>
-#include <QFileInfo>
 #include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
-#include <QSettings>
 #include <QVBoxLayout>
 
 namespace argand::ui {
 namespace {
 
-const QString kFolderSetting = QStringLiteral("folders/export");
+const QString kTopic = QStringLiteral("export");
+constexpr std::uint32_t kPatientId = 0x00100020;
 
 QString endingOf(int format) {
   static const QStringList kEndings{QStringLiteral(".dcm"),
@@ -30,6 +34,29 @@ QString endingOf(int format) {
                                     QStringLiteral(".nrrd"),
                                     QStringLiteral(".mha")};
   return kEndings[format];
+}
+
+QString patientIdOf(const Volume& volume) {
+  if (volume.source) {
+    for (const SourceAttribute& one : volume.source->patientAndStudy) {
+      if (one.tag == kPatientId) {
+        return textOf(one.value).trimmed();
+      }
+    }
+  }
+  return {};
+}
+
+// The path with another ending, whatever image's ending it has.
+std::filesystem::path withEnding(const std::filesystem::path& path, const QString& ending) {
+  std::string name = path.filename().native();
+  for (const char* known : {".nii.gz", ".nii", ".nrrd", ".mha", ".dcm"}) {
+    if (name.ends_with(known)) {
+      name.resize(name.size() - std::string_view(known).size());
+      break;
+    }
+  }
+  return path.parent_path() / (name + ending.toStdString());
 }
 
 }  // namespace
@@ -57,7 +84,7 @@ ExportDialog::ExportDialog(Session& session, Workbench& workbench, QWidget* pare
   m_invent->setToolTip(
       tr("A planning system will not find the images by invented UIDs. It is said in the "
          "series description."));
-  m_path = new QLineEdit(this);
+  m_path = new PathEdit(this);
   m_path->setObjectName(QStringLiteral("exportPath"));
   m_browse = new QPushButton(tr("Browse..."), this);
   m_browse->setObjectName(QStringLiteral("exportBrowse"));
@@ -106,19 +133,26 @@ ExportDialog::ExportDialog(Session& session, Workbench& workbench, QWidget* pare
   connect(m_close, &QPushButton::clicked, this, &QDialog::reject);
   connect(m_structures, &CheckList::changed, this, [this] { setRunning(m_running); });
   connect(m_path, &QLineEdit::textChanged, this, [this] { setRunning(m_running); });
+  connect(m_path, &QLineEdit::textEdited, this, [this] { m_named = true; });
   connect(&session, &Session::volumeChanged, this, [this] { refresh(); });
   connect(&session, &Session::structuresChanged, this, [this] {
     if (!m_running) {
       refresh();
     }
   });
-  connect(
-      &workbench, &Workbench::exported, this, [this](const QString& path, const QString& summary) {
-        setRunning(false);
-        setRoleText(*m_message,
-                    tr("%1 was written. %2").arg(QDir::toNativeSeparators(path), summary),
-                    "good");
-      });
+  connect(&session, &Session::displayChanged, this, [this] {
+    if (!m_running) {
+      suggestName();
+    }
+  });
+  connect(&workbench,
+          &Workbench::exported,
+          this,
+          [this](const std::filesystem::path& path, const QString& summary) {
+            file_dialog::remember(path.parent_path(), kTopic);
+            setRunning(false);
+            setRoleText(*m_message, tr("%1 was written. %2").arg(shownPath(path), summary), "good");
+          });
   connect(&workbench, &Workbench::exportFailed, this, [this](const QString&, const QString& why) {
     setRunning(false);
     setRoleText(*m_message, why, "error");
@@ -135,7 +169,7 @@ void ExportDialog::refresh() {
   std::vector<CheckList::Item> items;
   for (const Structure& structure : m_session.segmentation().structures()) {
     m_ids.push_back(structure.id);
-    items.push_back({QString::fromStdString(structure.name), structure.color, true});
+    items.push_back({textOf(structure.name), structure.color, true});
   }
   m_structures->setItems(items);
   // A study without DICOM behind it has nothing an RTSTRUCT could refer to.
@@ -160,30 +194,73 @@ void ExportDialog::showFormat() {
 }
 
 void ExportDialog::suggestName() {
-  const QFileInfo present(m_path->text());
-  QString folder = QSettings().value(kFolderSetting, QDir::homePath()).toString();
-  QString base = format() == RtStruct ? QStringLiteral("rtstruct") : QStringLiteral("labels");
-  if (!m_path->text().isEmpty()) {
-    folder = present.path();
-    const QString name = present.baseName();
-    if (name != QStringLiteral("rtstruct") && name != QStringLiteral("labels")) {
-      base = name;
-    }
+  const QString ending = endingOf(m_format->currentIndex());
+  const study::Entry* entry = m_workbench.studies().entry(m_session.key());
+  if (m_named && m_key == m_session.key()) {
+    m_path->setPath(withEnding(m_path->path(), ending));
+  } else if (entry != nullptr && m_session.volume()) {
+    m_named = false;
+    m_key = m_session.key();
+    const QString kind =
+        format() == RtStruct ? QStringLiteral("rtstruct") : QStringLiteral("labels");
+    const QString name = exportName(
+        *entry, patientIdOf(*m_session.volume()), kind, m_session.display().patientDataHidden);
+    m_path->setPath(file_dialog::lastFolder(kTopic) / (name + ending).toStdString());
   }
-  m_path->setText(QDir(folder).filePath(base + endingOf(m_format->currentIndex())));
   setRunning(m_running);
 }
 
 void ExportDialog::browse() {
   const QString ending = endingOf(m_format->currentIndex());
-  const QString name = file_dialog::saveFile(this,
-                                             tr("Export"),
-                                             QFileInfo(m_path->text()).fileName(),
-                                             QStringLiteral("*%1").arg(ending),
-                                             QStringLiteral("export"));
-  if (!name.isEmpty()) {
-    m_path->setText(name.endsWith(ending) ? name : name + ending);
+  const std::filesystem::path chosen =
+      file_dialog::saveFile(this, tr("Export"), m_path->path(), QStringLiteral("*%1").arg(ending));
+  if (!chosen.empty()) {
+    m_named = true;
+    m_path->setPath(withEnding(chosen, ending));
   }
+}
+
+QString ExportDialog::objection() const {
+  const std::filesystem::path path = m_path->path();
+  const auto known = io::formatOf(path);
+  const auto wanted =
+      format() == RtStruct
+          ? std::nullopt
+          : io::formatOf(QStringLiteral("x%1").arg(endingOf(format())).toStdString());
+  const bool fits = known == wanted;
+  if (!fits) {
+    return tr("The name of this format ends in %1.").arg(endingOf(format()));
+  }
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path.parent_path(), ignored)) {
+    return tr("There is no folder %1.").arg(shownPath(path.parent_path()));
+  }
+  if (std::filesystem::is_directory(path, ignored)) {
+    return tr("%1 is a folder. Add the name of a file.").arg(shownPath(path));
+  }
+  for (const std::filesystem::path& file : m_workbench.labelFiles(path, {})) {
+    if (const auto allowed = m_workbench.checkOutput(file); !allowed) {
+      return textOf(allowed.error().message);
+    }
+  }
+  return {};
+}
+
+bool ExportDialog::mayReplace(const std::vector<std::filesystem::path>& files) {
+  QStringList existing;
+  for (const std::filesystem::path& file : files) {
+    std::error_code ignored;
+    if (std::filesystem::exists(std::filesystem::symlink_status(file, ignored))) {
+      existing << shownPath(file);
+    }
+  }
+  return existing.isEmpty() ||
+         message_box::ask(this,
+                          tr("Replace the file?"),
+                          tr("There is a file of this name already:\n\n%1\n\nIts present "
+                             "content would be lost.")
+                              .arg(existing.join(u'\n')),
+                          {tr("Keep it"), tr("Replace")}) == 1;
 }
 
 void ExportDialog::start() {
@@ -191,19 +268,27 @@ void ExportDialog::start() {
   for (const int row : m_structures->checkedRows()) {
     only.push_back(m_ids[std::size_t(row)]);
   }
-  if (only.empty() || m_path->text().isEmpty() || m_workbench.jobs().busy()) {
+  const std::filesystem::path path = m_path->path();
+  if (only.empty() || path.empty() || m_workbench.jobs().busy()) {
     return;
   }
-  QSettings().setValue(kFolderSetting, QFileInfo(m_path->text()).absolutePath());
   setRoleText(*m_message, {}, "good");
+  if (const QString why = objection(); !why.isEmpty()) {
+    setRoleText(*m_message, why, "error");
+    return;
+  }
+  const bool contours = format() == RtStruct;
+  if (!mayReplace(contours ? std::vector{path} : m_workbench.labelFiles(path, only))) {
+    return;
+  }
   setRunning(true);
-  if (format() == RtStruct) {
+  if (contours) {
     dicom::RtStructOptions options;
     options.label = m_label->text().trimmed().toStdString();
     options.inventUids = m_invent->isVisible() && m_invent->isChecked();
-    m_workbench.exportRtStruct(m_path->text(), options, only);
+    m_workbench.exportRtStruct(path, options, only);
   } else {
-    m_workbench.exportLabels(m_path->text(), only);
+    m_workbench.exportLabels(path, only);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <QDialog>
 
+#include <filesystem>
 #include <vector>
 
 class QCheckBox;
@@ -16,10 +17,13 @@ class QPushButton;
 namespace argand::ui {
 
 class CheckList;
+class PathEdit;
 class Session;
 class Workbench;
 
-// Writes the structures as an RTSTRUCT or as a label map.
+// Writes the structures as an RTSTRUCT or as a label map. Starts from a name that no
+// other series has, refuses the files of open studies, and asks before any other file is
+// replaced.
 class ExportDialog : public QDialog {
   Q_OBJECT
 
@@ -35,6 +39,10 @@ class ExportDialog : public QDialog {
   [[nodiscard]] Format format() const;
   void showFormat();
   void suggestName();
+  // A sentence why nothing may be written to what stands in the dialog; empty: it may.
+  [[nodiscard]] QString objection() const;
+  // False where the person keeps a file that is there already.
+  [[nodiscard]] bool mayReplace(const std::vector<std::filesystem::path>& files);
   void browse();
   void start();
   void setRunning(bool running);
@@ -43,12 +51,14 @@ class ExportDialog : public QDialog {
   Workbench& m_workbench;
   std::vector<StructureId> m_ids;
   bool m_running = false;
+  bool m_named = false;  // the name in the dialog is the person's own
+  QString m_key;         // the series that the name is for
   QComboBox* m_format;
   CheckList* m_structures;
   QLabel* m_labelText;
   QLineEdit* m_label;
   QCheckBox* m_invent;
-  QLineEdit* m_path;
+  PathEdit* m_path;
   QPushButton* m_browse;
   QLabel* m_message;
   QPushButton* m_start;

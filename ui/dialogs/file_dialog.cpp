@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/dialogs/file_dialog.h"
 
+#include "ui/session/text.h"
+
 #include <QDir>
 #include <QFileDialog>
-#include <QFileInfo>
 #include <QSettings>
 
 #include <deque>
@@ -12,13 +13,13 @@
 namespace argand::ui::file_dialog {
 namespace {
 
-std::deque<QString> primedNames;
+std::deque<std::filesystem::path> primedNames;
 
-std::optional<QString> primed() {
+std::optional<std::filesystem::path> primed() {
   if (primedNames.empty()) {
     return std::nullopt;
   }
-  QString name = primedNames.front();
+  std::filesystem::path name = primedNames.front();
   primedNames.pop_front();
   return name;
 }
@@ -27,52 +28,59 @@ QString settingOf(const QString& topic) {
   return QStringLiteral("folders/") + topic;
 }
 
-QString lastFolder(const QString& topic) {
-  return QSettings().value(settingOf(topic), QDir::homePath()).toString();
-}
-
-QString remembered(const QString& name, const QString& topic) {
-  if (!name.isEmpty()) {
-    const QFileInfo info(name);
-    QSettings().setValue(settingOf(topic),
-                         info.isDir() ? info.absoluteFilePath() : info.absolutePath());
+std::filesystem::path remembered(const QUrl& url, const QString& topic) {
+  const std::filesystem::path path = pathFrom(url);
+  if (!path.empty()) {
+    std::error_code ignored;
+    remember(std::filesystem::is_directory(path, ignored) ? path : path.parent_path(), topic);
   }
-  return name;
+  return path;
 }
 
 }  // namespace
 
-QString openFile(QWidget* parent,
-                 const QString& title,
-                 const QString& filter,
-                 const QString& topic) {
+std::filesystem::path openFile(QWidget* parent,
+                               const QString& title,
+                               const QString& filter,
+                               const QString& topic) {
   if (const auto name = primed()) {
     return *name;
   }
-  return remembered(QFileDialog::getOpenFileName(parent, title, lastFolder(topic), filter), topic);
+  return remembered(QFileDialog::getOpenFileUrl(parent, title, urlFrom(lastFolder(topic)), filter),
+                    topic);
 }
 
-QString openFolder(QWidget* parent, const QString& title, const QString& topic) {
+std::filesystem::path openFolder(QWidget* parent, const QString& title, const QString& topic) {
   if (const auto name = primed()) {
     return *name;
   }
-  return remembered(QFileDialog::getExistingDirectory(parent, title, lastFolder(topic)), topic);
+  return remembered(QFileDialog::getExistingDirectoryUrl(parent, title, urlFrom(lastFolder(topic))),
+                    topic);
 }
 
-QString saveFile(QWidget* parent,
-                 const QString& title,
-                 const QString& suggestion,
-                 const QString& filter,
-                 const QString& topic) {
+std::filesystem::path saveFile(QWidget* parent,
+                               const QString& title,
+                               const std::filesystem::path& suggestion,
+                               const QString& filter) {
   if (const auto name = primed()) {
     return *name;
   }
-  const QString start = QDir(lastFolder(topic)).filePath(suggestion);
-  return remembered(QFileDialog::getSaveFileName(parent, title, start, filter), topic);
+  return pathFrom(QFileDialog::getSaveFileUrl(
+      parent, title, urlFrom(suggestion), filter, nullptr, QFileDialog::DontConfirmOverwrite));
 }
 
-void primeName(const QString& name) {
-  primedNames.push_back(name);
+// Kept as bytes: a folder's name may be any.
+std::filesystem::path lastFolder(const QString& topic) {
+  const QByteArray bytes = QSettings().value(settingOf(topic)).toByteArray();
+  return bytes.isEmpty() ? pathFrom(QDir::homePath()) : std::filesystem::path(bytes.toStdString());
+}
+
+void remember(const std::filesystem::path& folder, const QString& topic) {
+  QSettings().setValue(settingOf(topic), QByteArray::fromStdString(folder.native()));
+}
+
+void primeName(const std::filesystem::path& path) {
+  primedNames.push_back(path);
 }
 
 }  // namespace argand::ui::file_dialog

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/dialogs/model_text.h"
 
+#include "ui/session/text.h"
+
 #include <QCoreApplication>
 #include <QLocale>
 #include <QStringList>
@@ -13,7 +15,7 @@ QString tr(const char* text) {
 }
 
 QString escaped(const std::string& utf8) {
-  return QString::fromStdString(utf8).toHtmlEscaped();
+  return textOf(utf8).toHtmlEscaped();
 }
 
 QString number(double value, int decimals) {

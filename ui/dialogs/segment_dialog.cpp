@@ -6,6 +6,7 @@
 #include "ui/dialogs/device_fields.h"
 #include "ui/dialogs/model_text.h"
 #include "ui/session/session.h"
+#include "ui/session/text.h"
 #include "ui/session/workbench.h"
 #include "ui/style/style.h"
 
@@ -29,7 +30,7 @@ QLabel* section(const QString& text, QWidget* parent) {
 
 QString regionText(const infer::Region& region) {
   return QStringLiteral("%1  %2:%3, %4:%5, %6:%7")
-      .arg(QString::fromStdString(region.name))
+      .arg(textOf(region.name))
       .arg(region.box.begin.i)
       .arg(region.box.end.i)
       .arg(region.box.begin.j)
@@ -214,8 +215,7 @@ void SegmentDialog::refresh() {
       if (card.id == chosen) {
         row = m_models->count();
       }
-      m_models->addItem(QStringLiteral("%1  %2").arg(QString::fromStdString(card.name),
-                                                     QString::fromStdString(card.version)));
+      m_models->addItem(QStringLiteral("%1  %2").arg(textOf(card.name), textOf(card.version)));
     }
     m_models->setCurrentRow(m_cards.empty() ? -1 : row);
   }
@@ -236,7 +236,7 @@ void SegmentDialog::showCard() {
   std::vector<CheckList::Item> items;
   if (chosen != nullptr) {
     for (const infer::ModelStructure& structure : chosen->structures) {
-      items.push_back({QString::fromStdString(structure.name), structure.color, true});
+      items.push_back({textOf(structure.name), structure.color, true});
     }
   }
   m_structures->setItems(items);
@@ -323,15 +323,15 @@ void SegmentDialog::planned(const Result<infer::SegmentPlan>& plan) {
   }
   m_start->setEnabled(plan.has_value());
   m_bars->setDevices(plan ? plan->devices : std::vector<infer::DeviceUse>());
-  m_planText->setPlainText(plan ? QString::fromStdString(plan->text) : QString());
+  m_planText->setPlainText(plan ? textOf(plan->text) : QString());
   QStringList overrides;
   if (plan) {
     for (const std::string& sentence : plan->overrides) {
-      overrides << QString::fromStdString(sentence);
+      overrides << textOf(sentence);
     }
   }
   setRoleText(*m_message,
-              plan ? overrides.join(u'\n') : QString::fromStdString(plan.error().message),
+              plan ? overrides.join(u'\n') : textOf(plan.error().message),
               plan ? "warning" : "error");
 }
 

@@ -4,12 +4,13 @@
 #include "ui/dialogs/curve_widget.h"
 #include "ui/dialogs/device_fields.h"
 #include "ui/dialogs/file_dialog.h"
+#include "ui/dialogs/path_edit.h"
+#include "ui/session/text.h"
 #include "ui/session/training_run.h"
 #include "ui/style/style.h"
 
 #include <QCheckBox>
 #include <QComboBox>
-#include <QDir>
 #include <QDoubleSpinBox>
 #include <QGridLayout>
 #include <QHBoxLayout>
@@ -48,9 +49,9 @@ QString idOf(const QString& name) {
 }
 
 // Where the checkpoints of a training are kept.
-QString outFolder(const QString& id) {
+std::filesystem::path outFolder(const QString& id) {
   const QString data = QStandardPaths::writableLocation(QStandardPaths::GenericDataLocation);
-  return QDir(data).filePath(QStringLiteral("argand/training/") + id);
+  return pathFrom(data) / "argand" / "training" / id.toStdString();
 }
 
 QString duration(double seconds) {
@@ -110,7 +111,7 @@ TrainDialog::TrainDialog(TrainingRun& run, QWidget* parent) : QDialog(parent), m
 
 QWidget* TrainDialog::buildFields() {
   auto* box = new QWidget(this);
-  m_folder = new QLineEdit(box);
+  m_folder = new PathEdit(box);
   m_folder->setObjectName(QStringLiteral("dataFolder"));
   m_folder->setPlaceholderText(tr("Folder with images/ and labels/"));
   m_browse = new QPushButton(tr("Browse..."), box);
@@ -182,10 +183,10 @@ QWidget* TrainDialog::buildFields() {
   form->setColumnStretch(1, 1);
   form->setRowStretch(row, 1);
   connect(m_browse, &QPushButton::clicked, this, [this] {
-    const QString name =
+    const std::filesystem::path chosen =
         file_dialog::openFolder(this, tr("Folder of pairs"), QStringLiteral("training"));
-    if (!name.isEmpty()) {
-      m_folder->setText(name);
+    if (!chosen.empty()) {
+      m_folder->setPath(chosen);
     }
   });
   connect(m_folder, &QLineEdit::textChanged, this, &TrainDialog::dataChanged);
@@ -253,7 +254,7 @@ void TrainDialog::fillModels() {
   const QSignalBlocker blocker(m_base);
   m_base->clear();
   for (const infer::ModelCard& card : m_run.models().list()) {
-    m_base->addItem(QString::fromStdString(card.name), QString::fromStdString(card.id));
+    m_base->addItem(textOf(card.name), textOf(card.id));
   }
   if (const int at = m_base->findData(chosen); at >= 0) {
     m_base->setCurrentIndex(at);
@@ -273,7 +274,7 @@ void TrainDialog::dataChanged() {
 void TrainDialog::check() {
   setRoleText(*m_message, {}, "error");
   m_findings->clear();
-  m_run.check(m_folder->text(), m_base->currentData().toString());
+  m_run.check(m_folder->path(), m_base->currentData().toString());
 }
 
 void TrainDialog::showChecked() {
@@ -288,8 +289,7 @@ void TrainDialog::showChecked() {
                .arg(extent.y, 0, 'f', 1)
                .arg(extent.z, 0, 'f', 1);
   for (const train::Finding& finding : report->findings) {
-    lines << (finding.refuses ? tr("Left out: ") : tr("Note: ")) +
-                 QString::fromStdString(finding.text);
+    lines << (finding.refuses ? tr("Left out: ") : tr("Note: ")) + textOf(finding.text);
   }
   m_findings->setPlainText(lines.join(u'\n'));
 }
@@ -297,8 +297,8 @@ void TrainDialog::showChecked() {
 Result<train::TrainOptions> TrainDialog::options() const {
   train::TrainOptions made;
   const QString id = idOf(m_name->text());
-  made.data = m_folder->text().toStdString();
-  made.out = outFolder(id).toStdString();
+  made.data = m_folder->path();
+  made.out = outFolder(id);
   made.base = m_base->currentData().toString().toStdString();
   made.fromScratch = m_scratch->isChecked();
   made.modelId = id.toStdString();
@@ -314,13 +314,21 @@ Result<train::TrainOptions> TrainDialog::options() const {
   ARGAND_ASSIGN(engine::DeviceChoice choice, m_devices->choice());
   made.devices = std::move(choice.devices);
   ARGAND_TRY(made.check());
+  // Said now and not when the training has ended and cannot be installed.
+  for (const infer::ModelCard& card : m_run.models().list()) {
+    if (card.id == made.modelId) {
+      return fail(
+          ErrorCode::Usage,
+          fmt::format("There is a model {} already. Give the new one another name.", made.modelId));
+    }
+  }
   return made;
 }
 
 void TrainDialog::start() {
   const auto made = options();
   if (!made) {
-    setRoleText(*m_message, QString::fromStdString(made.error().message), "error");
+    setRoleText(*m_message, textOf(made.error().message), "error");
     return;
   }
   setRoleText(*m_message, {}, "error");
@@ -348,7 +356,7 @@ void TrainDialog::showEpochs() {
     mean.points.push_back({double(epoch.epoch), epoch.meanDice});
     for (const train::LabelDice& label : epoch.dice) {
       auto& curve = dice[label.name];
-      curve.name = QString::fromStdString(label.name);
+      curve.name = textOf(label.name);
       curve.points.push_back({double(epoch.epoch), label.dice});
     }
   }
@@ -366,11 +374,11 @@ void TrainDialog::showEpochs() {
   if (!m_run.epochs().empty()) {
     const train::EpochReport& last = m_run.epochs().back();
     m_bar->setValue(1000 * last.epoch / std::max(1, last.epochs));
-    m_stage->setText(tr("Epoch %1 of %2, %3 left, peak memory %4")
-                         .arg(last.epoch)
-                         .arg(last.epochs)
-                         .arg(duration(last.secondsLeft),
-                              QString::fromStdString(engine::formatBytes(last.peakBytes))));
+    m_stage->setText(
+        tr("Epoch %1 of %2, %3 left, peak memory %4")
+            .arg(last.epoch)
+            .arg(last.epochs)
+            .arg(duration(last.secondsLeft), textOf(engine::formatBytes(last.peakBytes))));
   }
 }
 
@@ -379,8 +387,8 @@ void TrainDialog::showProgress(const Progress& progress) {
     return;
   }
   if (m_run.epochs().empty()) {
-    m_stage->setText(QString::fromStdString(
-        progress.detail.empty() ? progress.stage : progress.stage + ", " + progress.detail));
+    m_stage->setText(
+        textOf(progress.detail.empty() ? progress.stage : progress.stage + ", " + progress.detail));
     m_bar->setValue(int(progress.fraction * 1000.0));
   }
 }

@@ -19,6 +19,7 @@ namespace argand::ui {
 
 class CurveWidget;
 class DeviceFields;
+class PathEdit;
 class TrainingRun;
 
 // Fine-tunes a model on a folder of images with their label maps: checks the data,
@@ -47,7 +48,7 @@ class TrainDialog : public QDialog {
   [[nodiscard]] Result<train::TrainOptions> options() const;
 
   TrainingRun& m_run;
-  QLineEdit* m_folder;
+  PathEdit* m_folder;
   QPushButton* m_browse;
   QComboBox* m_base;
   QCheckBox* m_scratch;

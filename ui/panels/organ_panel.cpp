@@ -4,12 +4,14 @@
 #include "ui/panels/organ_delegate.h"
 #include "ui/session/organ_list_model.h"
 #include "ui/session/session.h"
+#include "ui/session/text.h"
 #include "ui/style/style.h"
 
 #include <QColorDialog>
 #include <QEvent>
 #include <QHBoxLayout>
 #include <QHeaderView>
+#include <QItemSelectionModel>
 #include <QLabel>
 #include <QLineEdit>
 #include <QMenu>
@@ -61,8 +63,12 @@ OrganPanel::OrganPanel(Session& session, OrganListModel& organs, QWidget* parent
   layout->addWidget(m_table, 1);
   buildButtons();
 
-  connect(
-      m_filter, &QLineEdit::textChanged, m_filtered, &QSortFilterProxyModel::setFilterFixedString);
+  connect(m_filter, &QLineEdit::textChanged, this, [this](const QString& text) {
+    m_following = true;  // rows that go and come move the current one
+    m_filtered->setFilterFixedString(text);
+    m_following = false;
+    followActive();
+  });
   connect(&session, &Session::structuresChanged, this, &OrganPanel::refresh);
   connect(&session, &Session::volumeChanged, this, &OrganPanel::refresh);
   connect(&session, &Session::activeStructureChanged, this, &OrganPanel::followActive);
@@ -102,6 +108,10 @@ void OrganPanel::buildTable() {
     emit hovered(index.data(OrganListModel::IdRole).toUInt());
   });
   connect(m_table, &QTableView::clicked, this, &OrganPanel::clicked);
+  connect(m_table->selectionModel(),
+          &QItemSelectionModel::currentChanged,
+          this,
+          [this](const QModelIndex& now) { chose(now); });
   connect(m_table, &QTableView::customContextMenuRequested, this, &OrganPanel::contextMenu);
 }
 
@@ -136,7 +146,8 @@ void OrganPanel::buildButtons() {
   });
   connect(m_lock, &QToolButton::clicked, this, &OrganPanel::toggleLock);
   connect(m_reviewed, &QToolButton::clicked, this, [this](bool on) {
-    setReview(on ? ReviewState::Completed : ReviewState::NotStarted);
+    m_session.setReview(m_session.activeStructure(),
+                        on ? ReviewState::Completed : ReviewState::NotStarted);
   });
 }
 
@@ -178,11 +189,20 @@ void OrganPanel::followActive() {
   const QModelIndex index =
       row < 0 ? QModelIndex()
               : m_filtered->mapFromSource(m_organs.index(row, OrganListModel::Name));
+  m_following = true;
   if (index.isValid()) {
     m_table->setCurrentIndex(index);
     m_table->scrollTo(index);
   } else {
-    m_table->clearSelection();
+    m_table->setCurrentIndex({});
+  }
+  m_following = false;
+}
+
+// By a click, the arrow keys or the first letters of its name.
+void OrganPanel::chose(const QModelIndex& index) {
+  if (!m_following && index.isValid() && index.column() != OrganListModel::Eye) {
+    m_session.chooseStructure(index.data(OrganListModel::IdRole).toUInt());
   }
 }
 
@@ -193,14 +213,7 @@ void OrganPanel::clicked(const QModelIndex& index) {
     followActive();
     return;
   }
-  const bool jump = id != m_session.activeStructure();
-  m_session.setActiveStructure(id);
-  // A click on an organ shows it: the crosshair goes to its middle.
-  if (jump) {
-    if (const auto centre = m_session.segmentation().centroidMm(id)) {
-      m_session.setCursor(*centre);
-    }
-  }
+  m_session.chooseStructure(id);  // the active one too: it comes back into view
 }
 
 void OrganPanel::renameActive() {
@@ -224,15 +237,14 @@ void OrganPanel::chooseColour() {
   dialog->setObjectName(QStringLiteral("colourDialog"));
   dialog->setOption(QColorDialog::DontUseNativeDialog);
   dialog->setAttribute(Qt::WA_DeleteOnClose);
-  dialog->setWindowTitle(tr("Colour of %1").arg(QString::fromStdString(active->name)));
+  dialog->setWindowTitle(tr("Colour of %1").arg(textOf(active->name)));
   connect(dialog, &QColorDialog::colorSelected, this, [this, id](const QColor& colour) {
     if (const Structure* found = m_session.segmentation().find(id)) {
       Structure structure = *found;
       structure.color = {static_cast<std::uint8_t>(colour.red()),
                          static_cast<std::uint8_t>(colour.green()),
                          static_cast<std::uint8_t>(colour.blue())};
-      m_session.updateStructure(structure,
-                                tr("Colour of %1").arg(QString::fromStdString(structure.name)));
+      m_session.updateStructure(structure, tr("Colour of %1").arg(textOf(structure.name)));
     }
   });
   dialog->open();
@@ -242,18 +254,9 @@ void OrganPanel::toggleLock() {
   if (const Structure* active = m_session.activeStructureOrNull()) {
     Structure structure = *active;
     structure.locked = !structure.locked;
-    m_session.updateStructure(structure,
-                              (structure.locked ? tr("Lock %1") : tr("Unlock %1"))
-                                  .arg(QString::fromStdString(structure.name)));
-  }
-}
-
-void OrganPanel::setReview(ReviewState state) {
-  if (const Structure* active = m_session.activeStructureOrNull()) {
-    Structure structure = *active;
-    structure.review = state;
-    m_session.updateStructure(structure,
-                              tr("Review of %1").arg(QString::fromStdString(structure.name)));
+    m_session.updateStructure(
+        structure,
+        (structure.locked ? tr("Lock %1") : tr("Unlock %1")).arg(textOf(structure.name)));
   }
 }
 
@@ -263,7 +266,7 @@ void OrganPanel::contextMenu(const QPoint& position) {
     return;
   }
   const StructureId id = index.data(OrganListModel::IdRole).toUInt();
-  m_session.setActiveStructure(id);
+  m_session.chooseStructure(id);
   const Structure* active = m_session.activeStructureOrNull();
   if (active == nullptr) {
     return;
@@ -279,7 +282,8 @@ void OrganPanel::contextMenu(const QPoint& position) {
                                   ReviewState::InProgress,
                                   ReviewState::Completed,
                                   ReviewState::Flagged}) {
-    QAction* action = menu->addAction(reviewText(state), this, [this, state] { setReview(state); });
+    QAction* action = menu->addAction(
+        reviewText(state), this, [this, id, state] { m_session.setReview(id, state); });
     action->setCheckable(true);
     action->setChecked(active->review == state);
   }

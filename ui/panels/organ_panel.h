@@ -41,10 +41,10 @@ class OrganPanel : public QWidget {
   void buildTable();
   void buildButtons();
   void clicked(const QModelIndex& index);
+  void chose(const QModelIndex& index);
   void contextMenu(const QPoint& position);
   void followActive();
   void refresh();
-  void setReview(ReviewState state);
   void toggleLock();
 
   Session& m_session;
@@ -58,6 +58,7 @@ class OrganPanel : public QWidget {
   QToolButton* m_lock;
   QToolButton* m_reviewed;
   QLabel* m_count;
+  bool m_following = false;  // the list shows the active organ; nobody chooses one
 };
 
 }  // namespace argand::ui

@@ -3,6 +3,7 @@
 
 #include "core/engine/plan/devices.h"
 #include "ui/session/session.h"
+#include "ui/session/text.h"
 #include "ui/style/style.h"
 
 #include <QFile>
@@ -42,7 +43,7 @@ std::int64_t residentBytes() {
 
 // The voxel that holds the point; nothing where it lies outside.
 std::optional<Index3> voxelAt(const Geometry& geometry, const Vec3& lpsMm) {
-  const Vec3 index = geometry.indexFromLps().apply(lpsMm);
+  const Vec3 index = SliceIndexer(geometry).indexAt(lpsMm);
   const Index3 voxel{std::llround(index.x), std::llround(index.y), std::llround(index.z)};
   return geometry.box().contains(voxel) ? std::optional(voxel) : std::nullopt;
 }
@@ -65,7 +66,7 @@ QString organsAt(const Segmentation& segmentation, const Index3& voxel) {
     }
     for (const Structure& structure : segmentation.structures()) {
       if (structure.layer == layer && structure.label == label) {
-        names << QString::fromStdString(structure.name);
+        names << textOf(structure.name);
       }
     }
   }
@@ -170,7 +171,7 @@ void StatusStrip::showPoint() {
   }
   const Vec3 point = m_session.pointerMm().value_or(m_session.cursorMm());
   const auto voxel = voxelAt(volume->geometry(), point);
-  m_position->setText(positionText(point));
+  m_position->setText(voxel ? positionText(point) : QString());
   m_value->setText(voxel ? valueText(*volume, *voxel) : QString());
   m_voxel->setText(voxel ? tr("voxel %1, %2, %3").arg(voxel->i).arg(voxel->j).arg(voxel->k)
                          : QString());
@@ -181,10 +182,9 @@ void StatusStrip::showPoint() {
 }
 
 void StatusStrip::showMemory() {
-  m_memory->setText(
-      tr("Memory %1, free %2")
-          .arg(QString::fromStdString(engine::formatBytes(residentBytes())),
-               QString::fromStdString(engine::formatBytes(engine::freeMemoryBytes()))));
+  m_memory->setText(tr("Memory %1, free %2")
+                        .arg(textOf(engine::formatBytes(residentBytes())),
+                             textOf(engine::formatBytes(engine::freeMemoryBytes()))));
 }
 
 void StatusStrip::showProgress(const Progress& progress) {

@@ -9,6 +9,7 @@
 #include <QMenu>
 #include <QPainter>
 #include <QPainterPath>
+#include <QPushButton>
 #include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QVBoxLayout>
@@ -63,6 +64,13 @@ class EntryDelegate : public QStyledItemDelegate {
       icon(QStringLiteral("warning"))
           .paint(painter, text.right() - kMark + 1, text.top(), kMark, kMark);
       text.setRight(text.right() - kMark - 4);
+    }
+    if (!index.data(StudyModel::UnexportedRole).toStringList().isEmpty()) {
+      constexpr int kDot = 9;
+      painter->setPen(Qt::NoPen);
+      painter->setBrush(colours::kWarning);
+      painter->drawEllipse(QRect(text.right() - kDot, text.bottom() - kDot - 2, kDot, kDot));
+      text.setRight(text.right() - kDot - 6);
     }
     paintText(*painter, option, text, index, series);
     painter->restore();
@@ -145,6 +153,15 @@ StudyPanel::StudyPanel(StudyModel& studies, QWidget* parent)
   layout->setContentsMargins(0, 0, 0, 0);
   layout->addWidget(m_hint, 1);
   layout->addWidget(m_tree, 1);
+  m_refused = new QPushButton(this);
+  m_refused->setObjectName(QStringLiteral("refusedFiles"));
+  m_refused->setFlat(true);
+  m_refused->setFocusPolicy(Qt::NoFocus);
+  m_refused->setIcon(icon(QStringLiteral("warning")));
+  layout->addWidget(m_refused);
+  connect(m_refused, &QPushButton::clicked, this, [this] {
+    emit notesRequested(tr("Files that could not be used"), m_studies.refused());
+  });
   connect(&studies, &StudyModel::modelReset, this, &StudyPanel::refresh);
   connect(m_tree, &QTreeView::clicked, this, [this](const QModelIndex& index) {
     if (const QString key = index.data(StudyModel::KeyRole).toString(); !key.isEmpty()) {
@@ -166,6 +183,12 @@ void StudyPanel::contextMenu(const QPoint& position) {
   auto* menu = new QMenu(this);
   menu->setAttribute(Qt::WA_DeleteOnClose);
   menu->addAction(tr("Show"), this, [this, key] { emit showRequested(key); });
+  if (const QStringList notes = index.data(StudyModel::WarningsRole).toStringList();
+      !notes.isEmpty()) {
+    menu->addAction(tr("Notes..."), this, [this, key, notes] {
+      emit notesRequested(tr("Notes on %1").arg(m_studies.titleOf(key)), notes);
+    });
+  }
   if (!entry->series) {
     menu->addAction(tr("Put onto the shown study as structures"), this, [this, key] {
       emit structuresRequested(key);
@@ -179,6 +202,12 @@ void StudyPanel::refresh() {
   m_hint->setVisible(empty);
   m_tree->setVisible(!empty);
   m_tree->expandAll();
+  const qsizetype refused = m_studies.refused().size();
+  m_refused->setVisible(refused > 0);
+  m_refused->setText(refused == 1 ? tr("1 file could not be used")
+                                  : tr("%1 files could not be used").arg(refused));
+  constexpr qsizetype kMostInTip = 12;
+  m_refused->setToolTip(m_studies.refused().mid(0, kMostInTip).join(u'\n'));
 }
 
 }  // namespace argand::ui

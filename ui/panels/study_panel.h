@@ -5,6 +5,7 @@
 
 class QLabel;
 class QPoint;
+class QPushButton;
 class QTreeView;
 
 namespace argand::ui {
@@ -23,6 +24,8 @@ class StudyPanel : public QWidget {
   void showRequested(const QString& key);
   // An image file that the person says is a label map.
   void structuresRequested(const QString& key);
+  // The person wants to read what is said of a series, or of the files left out.
+  void notesRequested(const QString& title, const QStringList& sentences);
 
  private:
   void refresh();
@@ -31,6 +34,7 @@ class StudyPanel : public QWidget {
   StudyModel& m_studies;
   QTreeView* m_tree;
   QLabel* m_hint;
+  QPushButton* m_refused;
 };
 
 }  // namespace argand::ui

@@ -13,6 +13,19 @@ namespace fs = std::filesystem;
 
 using Paths = std::set<fs::path>;
 
+void move(study::Found& found, study::Found& all) {
+  std::move(found.entries.begin(), found.entries.end(), std::back_inserter(all.entries));
+  std::move(found.refused.begin(), found.refused.end(), std::back_inserter(all.refused));
+}
+
+// True where an image of one frame was found, which may be a slice of a series.
+bool hasSlice(const study::Found& found) {
+  return std::any_of(found.entries.begin(), found.entries.end(), [](const study::Entry& entry) {
+    return entry.kind == dicom::ObjectKind::Image && entry.series &&
+           entry.series->files.size() == 1 && entry.series->frames == std::vector<int>{0};
+  });
+}
+
 Result<void> addFound(const fs::path& path,
                       study::Found& all,
                       const std::stop_token& stop,
@@ -25,8 +38,7 @@ Result<void> addFound(const fs::path& path,
     all.refused.push_back({path, found.error().message, {}});
     return {};
   }
-  std::move(found->entries.begin(), found->entries.end(), std::back_inserter(all.entries));
-  std::move(found->refused.begin(), found->refused.end(), std::back_inserter(all.refused));
+  move(*found, all);
   return {};
 }
 
@@ -73,9 +85,16 @@ Result<study::Found> findEach(const std::vector<fs::path>& paths,
     }
   }
   for (auto& [folder, files] : perFolder) {
-    if (files.size() > 1) {
-      ARGAND_ASSIGN(files, addSeries(folder, files, all, stop, progress));
+    // One file alone is looked at first: most that are no slice need no search.
+    study::Found alone;
+    if (files.size() == 1) {
+      ARGAND_TRY(addFound(*files.begin(), alone, stop, progress));
+      if (!hasSlice(alone)) {
+        move(alone, all);
+        continue;
+      }
     }
+    ARGAND_ASSIGN(files, addSeries(folder, files, all, stop, progress));
     for (const fs::path& file : files) {
       ARGAND_TRY(addFound(file, all, stop, progress));
     }

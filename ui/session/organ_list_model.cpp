@@ -2,6 +2,7 @@
 #include "ui/session/organ_list_model.h"
 
 #include "ui/session/session.h"
+#include "ui/session/text.h"
 
 #include <QLocale>
 
@@ -88,10 +89,10 @@ std::optional<double> OrganListModel::volumeMlOf(StructureId id) const {
   return found == m_volumesMl.end() ? std::nullopt : std::optional(found->second);
 }
 
-QVariant OrganListModel::textOf(const Structure& structure, int column) const {
+QVariant OrganListModel::cellText(const Structure& structure, int column) const {
   switch (column) {
     case Name:
-      return QString::fromStdString(structure.name);
+      return textOf(structure.name);
     case VolumeMl: {
       const auto volume = volumeMlOf(structure.id);
       return volume ? QLocale::c().toString(*volume, 'f', 1) : tr("...");
@@ -111,20 +112,20 @@ QVariant OrganListModel::data(const QModelIndex& index, int role) const {
   const Color& color = structure.color;
   switch (role) {
     case Qt::DisplayRole:
-      return textOf(structure, index.column());
+      return cellText(structure, index.column());
     case Qt::EditRole:
-      return index.column() == Name ? QVariant(QString::fromStdString(structure.name)) : QVariant();
+      return index.column() == Name ? QVariant(textOf(structure.name)) : QVariant();
     case Qt::TextAlignmentRole:
       return index.column() == VolumeMl ? int(Qt::AlignRight | Qt::AlignVCenter)
                                         : int(Qt::AlignLeft | Qt::AlignVCenter);
     case Qt::ToolTipRole: {
-      QString tip = QString::fromStdString(structure.name);
+      QString tip = textOf(structure.name);
       if (const QString state = stateText(structure, volumeMlOf(structure.id)); !state.isEmpty()) {
         tip += QStringLiteral(" - ") + state;
       }
       tip += QStringLiteral(", ") + reviewText(structure.review).toLower();
       if (!structure.model.empty()) {
-        tip += tr("\nMade by %1").arg(QString::fromStdString(structure.model));
+        tip += tr("\nMade by %1").arg(textOf(structure.model));
       }
       return structure.locked ? tip + tr("\nLocked: no tool changes it") : tip;
     }

@@ -57,7 +57,7 @@ class OrganListModel : public QAbstractTableModel {
   void refresh();
   void countLater();
   void count();
-  [[nodiscard]] QVariant textOf(const Structure& structure, int column) const;
+  [[nodiscard]] QVariant cellText(const Structure& structure, int column) const;
   [[nodiscard]] std::optional<double> volumeMlOf(StructureId id) const;
 
   Session& m_session;

@@ -3,6 +3,8 @@
 
 #include "core/base/assert.h"
 #include "core/volume/label_table.h"
+#include "ui/session/middle_voxel.h"
+#include "ui/session/text.h"
 #include "ui/session/window_presets.h"
 
 #include <algorithm>
@@ -13,7 +15,7 @@ namespace argand::ui {
 namespace {
 
 QString titleOf(const QString& verb, const Structure& structure) {
-  return verb.arg(QString::fromStdString(structure.name));
+  return verb.arg(textOf(structure.name));
 }
 
 Box boundsOf(const edit::Edit& edit) {
@@ -94,7 +96,9 @@ std::shared_ptr<const Volume> Session::kept(const QString& key) const {
 
 void Session::putAside() {
   cancelStroke();
-  if (!m_volume || (m_segmentation.structures().empty() && m_history.nextUndo() == nullptr)) {
+  const bool untouched = m_segmentation.structures().empty() && m_history.nextUndo() == nullptr &&
+                         m_history.nextRedo() == nullptr;
+  if (!m_volume || untouched) {
     return;
   }
   Document& document = m_documents[m_key];
@@ -102,9 +106,10 @@ void Session::putAside() {
   document.segmentation = std::move(m_segmentation);
   document.history = std::move(m_history);
   document.active = m_active;
+  document.seen = std::move(m_seen);
+  document.unexported = std::move(m_unexported);
   document.window = m_window;
   document.cursorMm = m_cursorMm;
-  document.modified = m_modified;
 }
 
 void Session::start(Document document) {
@@ -112,6 +117,9 @@ void Session::start(Document document) {
   m_segmentation = std::move(document.segmentation);
   m_history = std::move(document.history);
   m_active = document.active;
+  m_lostActive = 0;
+  m_seen = std::move(document.seen);
+  m_unexported = std::move(document.unexported);
   m_window = document.window;
   m_region.reset();
   startRange(m_brush, *m_volume, m_window);
@@ -126,7 +134,7 @@ void Session::start(Document document) {
   emit windowChanged();
   setCursor(m_cursorMm);
   emit cursorChanged();
-  setModified(document.modified);
+  emit unexportedChanged();
 }
 
 const Structure* Session::activeStructureOrNull() const {
@@ -136,11 +144,21 @@ const Structure* Session::activeStructureOrNull() const {
 void Session::setActiveStructure(StructureId id) {
   if (id != m_active && (id == 0 || m_segmentation.find(id) != nullptr)) {
     m_active = id;
+    m_lostActive = 0;
     emit activeStructureChanged();
   }
 }
 
-void Session::activateNext(int step) {
+void Session::chooseStructure(StructureId id) {
+  if (m_segmentation.find(id) != nullptr) {
+    setActiveStructure(id);
+    if (const auto voxel = middleVoxel(m_segmentation, id)) {
+      setCursorVoxel(*voxel);
+    }
+  }
+}
+
+void Session::chooseNext(int step) {
   const auto& structures = m_segmentation.structures();
   if (structures.empty()) {
     return;
@@ -148,10 +166,10 @@ void Session::activateNext(int step) {
   const auto count = static_cast<int>(structures.size());
   const int at = m_active == 0 ? -1 : static_cast<int>(m_segmentation.positionOf(m_active));
   const int next = at < 0 ? 0 : ((at + step) % count + count) % count;
-  setActiveStructure(structures[static_cast<std::size_t>(next)].id);
+  chooseStructure(structures[static_cast<std::size_t>(next)].id);
 }
 
-void Session::activateNextUnreviewed(int step) {
+void Session::chooseNextUnreviewed(int step) {
   const auto& structures = m_segmentation.structures();
   const auto count = static_cast<int>(structures.size());
   const int at = m_active == 0 ? -1 : static_cast<int>(m_segmentation.positionOf(m_active));
@@ -159,7 +177,7 @@ void Session::activateNextUnreviewed(int step) {
     const int position = ((at + n * step) % count + count) % count;
     const Structure& structure = structures[static_cast<std::size_t>(position)];
     if (structure.review != ReviewState::Completed) {
-      setActiveStructure(structure.id);
+      chooseStructure(structure.id);
       return;
     }
   }
@@ -177,7 +195,7 @@ void Session::change(const QString& title, Body&& body) {
   body(after);
   edit::Edit edit = edit::difference(m_segmentation, after, title.toStdString());
   if (const auto applied = apply(std::move(edit)); !applied) {
-    say(QString::fromStdString(applied.error().message));
+    say(textOf(applied.error().message));
   }
 }
 
@@ -239,7 +257,29 @@ void Session::showOnly(StructureId id) {
   emit structuresChanged();
 }
 
-Result<void> Session::apply(edit::Edit edit) {
+void Session::setReview(StructureId id, ReviewState state) {
+  const Structure* found = m_segmentation.find(id);
+  if (found == nullptr) {
+    return;
+  }
+  if (state == ReviewState::Completed && m_segmentation.voxelCount(id) == 0) {
+    say(titleOf(tr("%1 is empty: there is nothing to review."), *found));
+    emit structuresChanged();  // a button that was pressed shows what is so
+    return;
+  }
+  if (state == ReviewState::Completed && !m_seen.contains(id)) {
+    say(titleOf(tr("%1 has not been on the screen as it is now. Show it and look at it first: "
+                   "choose it in the list, with its eye open."),
+                *found));
+    emit structuresChanged();
+    return;
+  }
+  Structure structure = *found;
+  structure.review = state;
+  updateStructure(structure, titleOf(tr("Review of %1"), structure));
+}
+
+Result<void> Session::apply(edit::Edit edit, Source source) {
   if (m_stroke) {
     return fail(ErrorCode::Usage, "A stroke is being drawn. Finish it first.");
   }
@@ -247,8 +287,9 @@ Result<void> Session::apply(edit::Edit edit) {
     return {};
   }
   const edit::Edit made = edit;
+  const Segmentation before = m_segmentation;
   ARGAND_TRY(m_history.push(m_segmentation, std::move(edit)));
-  changed(made);
+  changed(made, before, source);
   return {};
 }
 
@@ -258,11 +299,12 @@ void Session::undo() {
     return;
   }
   const edit::Edit undone = *next;
+  const Segmentation before = m_segmentation;
   if (const auto done = m_history.undo(m_segmentation); !done) {
-    say(QString::fromStdString(done.error().message));
+    say(textOf(done.error().message));
     return;
   }
-  changed(undone);
+  changed(undone, before, Source::Work);
 }
 
 void Session::redo() {
@@ -271,15 +313,30 @@ void Session::redo() {
     return;
   }
   const edit::Edit redone = *next;
+  const Segmentation before = m_segmentation;
   if (const auto done = m_history.redo(m_segmentation); !done) {
-    say(QString::fromStdString(done.error().message));
+    say(textOf(done.error().message));
     return;
   }
-  changed(redone);
+  changed(redone, before, Source::Work);
 }
 
-void Session::changed(const edit::Edit& edit) {
-  if (!edit.structures.empty()) {
+void Session::changed(const edit::Edit& edit, const Segmentation& before, Source source) {
+  QStringList lost;
+  for (const Structure& now : m_segmentation.structures()) {
+    const Structure* was = before.find(now.id);
+    if (was != nullptr && was->review == ReviewState::Completed &&
+        now.review == ReviewState::InProgress) {
+      lost << textOf(now.name);
+    }
+  }
+  for (const StructureId id : edit::changedVoxels(before, m_segmentation)) {
+    m_seen.erase(id);
+  }
+  if (source == Source::Work) {
+    m_unexported.add(before, m_segmentation, edit);
+  }
+  if (!edit.structures.empty() || !lost.isEmpty()) {
     keepActiveValid();
     emit structuresChanged();
   }
@@ -287,253 +344,79 @@ void Session::changed(const edit::Edit& edit) {
     emit segmentationChanged(box);
   }
   emit historyChanged();
-  setModified(true);
+  emit unexportedChanged();
+  if (!lost.isEmpty()) {
+    say(tr("No longer marked as reviewed, because it was changed: %1.")
+            .arg(lost.join(QStringLiteral(", "))));
+  }
+}
+
+bool Session::mayTake(const Segmentation& before, const Segmentation& after) const {
+  QStringList reviewed;
+  for (const StructureId id : edit::changedVoxels(before, after)) {
+    const Structure* structure = before.find(id);
+    if (id != m_active && structure != nullptr && structure->review == ReviewState::Completed) {
+      reviewed << textOf(structure->name);
+    }
+  }
+  return reviewed.isEmpty() || !m_reviewQuestion || m_reviewQuestion(reviewed);
 }
 
 void Session::keepActiveValid() {
+  if (m_lostActive != 0 && m_segmentation.find(m_lostActive) != nullptr) {
+    m_active = std::exchange(m_lostActive, 0);
+    emit activeStructureChanged();
+    return;
+  }
   if (m_active != 0 && m_segmentation.find(m_active) != nullptr) {
     return;
   }
+  const StructureId lost = m_lostActive != 0 ? m_lostActive : m_active;
   const auto& structures = m_segmentation.structures();
   m_active = structures.empty() ? 0 : structures.front().id;
+  m_lostActive = lost;
   emit activeStructureChanged();
 }
 
-void Session::markSaved() {
-  setModified(false);
-}
-
-void Session::setModified(bool modified) {
-  if (m_modified != modified) {
-    m_modified = modified;
-    emit modifiedChanged();
-  }
-}
-
-void Session::setTool(Tool tool) {
-  if (tool != m_tool) {
-    cancelStroke();
-    m_lastTool = std::exchange(m_tool, tool);
-    emit toolChanged();
-  }
-}
-
-void Session::swapTools() {
-  setTool(m_lastTool);
-}
-
-void Session::setBrush(const BrushState& brush) {
-  BrushState next = brush;
-  next.radiusMm = std::clamp(next.radiusMm, BrushState::kSmallestMm, BrushState::kLargestMm);
-  if (next.lower > next.upper) {
-    std::swap(next.lower, next.upper);
-  }
-  if (next != m_brush) {
-    m_brush = next;
-    emit brushChanged();
-  }
-}
-
-void Session::scaleBrush(int steps) {
-  BrushState brush = m_brush;
-  brush.radiusMm *= std::pow(1.2, steps);
-  setBrush(brush);
-}
-
-bool Session::beginStroke(const Vec3& lpsMm, int sliceAxis, bool opposite) {
-  if (!m_volume || m_stroke) {
-    return false;
-  }
-  if (m_segmentation.structures().empty()) {
-    addStructure();
-  }
-  if (m_active == 0) {
-    say(tr("Choose an organ in the list to paint."));
-    return false;
-  }
-  edit::Brush brush;
-  brush.shape = m_brush.shape;
-  brush.radiusMm = m_brush.radiusMm;
-  brush.sliceAxis = sliceAxis;
-  brush.erase = (m_tool == Tool::Erase) != opposite;
-  if (m_brush.limitToRange && !brush.erase) {
-    brush.limit = edit::Brush::Limit{m_brush.lower, m_brush.upper};
-  }
-  auto stroke = edit::Stroke::begin(m_segmentation, m_active, brush, m_volume.get());
-  if (!stroke) {
-    say(QString::fromStdString(stroke.error().message));
-    return false;
-  }
-  m_stroke.emplace(std::move(*stroke));
-  moveStroke(lpsMm);
-  return true;
-}
-
-void Session::moveStroke(const Vec3& lpsMm) {
-  if (!m_stroke) {
-    return;
-  }
-  if (const Box box = m_stroke->moveTo(lpsMm); !box.empty()) {
-    emit segmentationChanged(box);
-  }
-}
-
-void Session::endStroke() {
-  if (!m_stroke) {
-    return;
-  }
-  edit::Edit edit = m_stroke->finish();
-  m_stroke.reset();
-  if (!edit.empty()) {
-    m_history.record(edit);
-    changed(edit);
-  }
-  emit strokeFinished();
-}
-
-void Session::cancelStroke() {
-  if (m_stroke) {
-    m_stroke->cancel();
-    m_stroke.reset();
-    emit segmentationChanged(m_segmentation.geometry().box());
-    emit strokeFinished();
-  }
-}
-
-void Session::setRegion(const std::optional<Box>& region) {
-  std::optional<Box> next = region;
-  if (next && m_volume) {
-    next = intersection(*next, m_volume->geometry().box());
-    if (next->empty()) {
-      next.reset();
+std::map<QString, QStringList> Session::unexported() const {
+  std::map<QString, QStringList> work;
+  for (const auto& [key, document] : m_documents) {
+    if (!document.unexported.empty()) {
+      work[key] = document.unexported.organs();
     }
   }
-  if (next != m_region) {
-    m_region = next;
-    emit regionChanged();
+  if (!m_unexported.empty()) {
+    work[m_key] = m_unexported.organs();
   }
+  return work;
 }
 
-void Session::applyThreshold(bool replace) {
-  if (!m_volume || m_stroke) {
-    return;
-  }
-  if (m_segmentation.structures().empty()) {
-    addStructure();
-  }
-  if (m_active == 0) {
-    say(tr("Choose an organ in the list to put the voxels into."));
-    return;
-  }
-  auto edit = edit::threshold(m_segmentation,
-                              m_active,
-                              *m_volume,
-                              m_region.value_or(m_volume->geometry().box()),
-                              m_brush.lower,
-                              m_brush.upper,
-                              replace);
-  const Result<void> applied = edit ? apply(std::move(*edit)) : Result<void>(failureOf(edit));
-  if (!applied) {
-    say(QString::fromStdString(applied.error().message));
-  }
-}
-
-void Session::setCursor(const Vec3& lpsMm) {
-  if (!m_volume) {
-    return;
-  }
-  // Kept inside the volume, so that every view has a slice to show.
-  const Geometry& geometry = m_volume->geometry();
-  Vec3 index = geometry.indexFromLps().apply(lpsMm);
-  for (int axis = 0; axis < 3; ++axis) {
-    index[axis] = std::clamp(index[axis], 0.0, static_cast<double>(geometry.size[axis] - 1));
-  }
-  const Vec3 inside = geometry.lpsFromIndex.apply(index);
-  if (inside != m_cursorMm) {
-    m_cursorMm = inside;
-    emit cursorChanged();
-  }
-}
-
-void Session::setPointer(const std::optional<Vec3>& lpsMm) {
-  if (lpsMm != m_pointerMm) {
-    m_pointerMm = lpsMm;
-    emit pointerChanged();
-  }
-}
-
-Index3 Session::cursorVoxel() const {
-  if (!m_volume) {
-    return {};
-  }
-  const Geometry& geometry = m_volume->geometry();
-  const Vec3 index = geometry.indexFromLps().apply(m_cursorMm);
-  Index3 voxel;
-  for (int axis = 0; axis < 3; ++axis) {
-    voxel[axis] = std::clamp<std::int64_t>(std::llround(index[axis]), 0, geometry.size[axis] - 1);
-  }
-  return voxel;
-}
-
-void Session::setCursorVoxel(const Index3& index) {
-  if (m_volume) {
-    setCursor(m_volume->geometry().lpsFromIndex.apply({static_cast<double>(index.i),
-                                                       static_cast<double>(index.j),
-                                                       static_cast<double>(index.k)}));
-  }
-}
-
-void Session::setWindow(const WindowLevel& window) {
-  WindowLevel next = window;
-  next.width = std::max(next.width, 1e-6);
-  if (next.width != m_window.width || next.level != m_window.level || next.name != m_window.name) {
-    m_window = next;
-    emit windowChanged();
-  }
-}
-
-void Session::applyPreset(int number) {
-  if (!m_volume) {
-    return;
-  }
-  if (number == 0) {
-    const std::vector<WindowLevel> windows = ownWindows(*m_volume);
-    const auto shown = std::find_if(windows.begin(), windows.end(), [&](const WindowLevel& window) {
-      return window.width == m_window.width && window.level == m_window.level;
-    });
-    const bool another = shown != windows.end() && std::next(shown) != windows.end();
-    setWindow(another ? *std::next(shown) : windows.front());
-    return;
-  }
-  if (number == 9) {
-    const auto own = m_ownPresets.find(m_volume->modality);
-    if (own == m_ownPresets.end()) {
-      say(tr("Key 9 has no window yet. Ctrl+9 keeps the present one there."));
-    } else {
-      setWindow(own->second);
+Session::ExportMark Session::exportMark(const std::vector<StructureId>& only) const {
+  ExportMark mark{m_key, m_unexported.revision(), only};
+  if (only.empty()) {
+    for (const Structure& structure : m_segmentation.structures()) {
+      mark.structures.push_back(structure.id);
     }
-    return;
   }
-  if (const auto preset = windowPreset(m_volume->modality, number)) {
-    WindowLevel window = preset->window;
-    window.name = preset->name.toStdString();
-    setWindow(window);
-  } else {
-    say(tr("Presets in Hounsfield units are for CT. Key 0 gives this image its own window."));
-  }
+  return mark;
 }
 
-void Session::setOwnPreset(Modality modality, const WindowLevel& window) {
-  m_ownPresets[modality] = window;
+void Session::markExported(const ExportMark& mark) {
+  if (mark.key == m_key) {
+    m_unexported.forget(mark.revision, mark.structures, m_segmentation);
+  } else if (const auto found = m_documents.find(mark.key); found != m_documents.end()) {
+    Document& document = found->second;
+    document.unexported.forget(mark.revision, mark.structures, document.segmentation);
+  }
+  emit unexportedChanged();
 }
 
-void Session::setDisplay(const DisplayState& display) {
-  DisplayState next = display;
-  next.overlayOpacity = std::clamp(next.overlayOpacity, 0.0, 1.0);
-  if (next != m_display) {
-    m_display = next;
-    emit displayChanged();
+void Session::leaveUnexported() {
+  m_unexported.clear();
+  for (auto& [key, document] : m_documents) {
+    document.unexported.clear();
   }
+  emit unexportedChanged();
 }
 
 }  // namespace argand::ui

@@ -6,13 +6,16 @@
 #include "core/volume/segmentation.h"
 #include "core/volume/volume.h"
 #include "ui/session/tool_state.h"
+#include "ui/session/unexported_work.h"
 
 #include <QObject>
 #include <QString>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace argand::ui {
@@ -51,9 +54,12 @@ class Session : public QObject {
 
   [[nodiscard]] const Structure* activeStructureOrNull() const;
   void setActiveStructure(StructureId id);
-  void activateNext(int step);  // +1 or -1 through the list, round its end
+  // Makes it active and brings it into view: the crosshair goes to its voxel nearest to
+  // its centroid, so that every view has a slice with it.
+  void chooseStructure(StructureId id);
+  void chooseNext(int step);  // +1 or -1 through the list, round its end
   // The next organ in that direction whose review is not completed.
-  void activateNextUnreviewed(int step);
+  void chooseNextUnreviewed(int step);
 
   // Each of these is one undo step; a change of what is only looked at (the eye)
   // is none.
@@ -64,18 +70,46 @@ class Session : public QObject {
   // All others hidden; again: all shown.
   void showOnly(StructureId id);
 
+  // Sets how far the review is, as one undo step. Completed is refused, with a notice
+  // why, where the organ is empty or no slice with it was on the screen.
+  void setReview(StructureId id, ReviewState state);
+
+  // Asked before a tool takes voxels from organs (their names) whose review is
+  // completed; false: they are left. Without it, they are taken. Either way a change of
+  // its voxels ends an organ's review.
+  using ReviewQuestion = std::function<bool(const QStringList& organs)>;
+
+  void setReviewQuestion(ReviewQuestion question) { m_reviewQuestion = std::move(question); }
+
+  // Where an edit comes from: what a file holds needs no export.
+  enum class Source { Work, File };
+
   // Applies `edit` as one undo step. Fails where it does not fit the state.
-  [[nodiscard]] Result<void> apply(edit::Edit edit);
+  [[nodiscard]] Result<void> apply(edit::Edit edit, Source source = Source::Work);
 
   [[nodiscard]] const edit::History& history() const { return m_history; }
 
   void undo();
   void redo();
 
-  // True from the first change to the next markSaved().
-  [[nodiscard]] bool modified() const { return m_modified; }
+  // True where the series that is shown has work that was not exported.
+  [[nodiscard]] bool modified() const { return !m_unexported.empty(); }
 
-  void markSaved();
+  // The organs with unexported work, by the key of their series, shown or put aside.
+  [[nodiscard]] std::map<QString, QStringList> unexported() const;
+
+  // What an export reads, for markExported() when it has succeeded: by then there may be
+  // newer work, or another series on the screen.
+  struct ExportMark {
+    QString key;
+    std::uint64_t revision = 0;
+    std::vector<StructureId> structures;
+  };
+
+  [[nodiscard]] ExportMark exportMark(const std::vector<StructureId>& only) const;
+  void markExported(const ExportMark& mark);
+  // The person leaves the work of all series as it is.
+  void leaveUnexported();
 
   // ---- Editing --------------------------------------------------------------------
 
@@ -122,6 +156,9 @@ class Session : public QObject {
 
   void setPointer(const std::optional<Vec3>& lpsMm);
 
+  // A view has drawn slice `slice` across the index axis: the organs on it were seen.
+  void noteDrawn(int sliceAxis, std::int64_t slice);
+
   [[nodiscard]] const WindowLevel& window() const { return m_window; }
 
   void setWindow(const WindowLevel& window);
@@ -155,7 +192,7 @@ class Session : public QObject {
   void pointerChanged();
   void windowChanged();
   void displayChanged();
-  void modifiedChanged();
+  void unexportedChanged();
   // Views return to their first pan and zoom.
   void viewResetRequested();
   void notice(const QString& sentence);
@@ -167,9 +204,10 @@ class Session : public QObject {
     Segmentation segmentation;
     edit::History history;
     StructureId active = 0;
+    std::set<StructureId> seen;
+    UnexportedWork unexported;
     WindowLevel window;
     Vec3 cursorMm;
-    bool modified = false;
   };
 
   void putAside();
@@ -177,22 +215,29 @@ class Session : public QObject {
   // What `body` does to a copy of the segmentation, as one undo step.
   template <typename Body>
   void change(const QString& title, Body&& body);
-  void changed(const edit::Edit& edit);
+  // Tells of a change that `edit` made of `before`, in either direction.
+  void changed(const edit::Edit& edit, const Segmentation& before, Source source);
   void keepActiveValid();
-  void setModified(bool modified);
+  // False where the person keeps the reviewed organs, but for the active one, that lose
+  // voxels on the way to `after`.
+  [[nodiscard]] bool mayTake(const Segmentation& before, const Segmentation& after) const;
 
   std::shared_ptr<const Volume> m_volume;
   QString m_key;
   Segmentation m_segmentation;
   edit::History m_history;
   StructureId m_active = 0;
+  StructureId m_lostActive = 0;  // taken away by an undo or redo; comes back as active
+  std::set<StructureId> m_seen;  // on a slice that was drawn, with the voxels it has now
+  UnexportedWork m_unexported;
   std::map<QString, Document> m_documents;
-  bool m_modified = false;
+  ReviewQuestion m_reviewQuestion;
 
   Tool m_tool = Tool::View;
   Tool m_lastTool = Tool::Paint;
   BrushState m_brush;
   std::optional<edit::Stroke> m_stroke;
+  Segmentation m_beforeStroke;
   std::optional<Box> m_region;
 
   Vec3 m_cursorMm;

@@ -2,6 +2,7 @@
 #include "ui/session/study_model.h"
 
 #include "ui/session/dicom_text.h"
+#include "ui/session/text.h"
 #include "ui/session/window_presets.h"
 
 #include <QLocale>
@@ -11,10 +12,6 @@
 
 namespace argand::ui {
 namespace {
-
-QString text(const std::string& utf8) {
-  return QString::fromStdString(utf8);
-}
 
 QString kindText(dicom::ObjectKind kind) {
   switch (kind) {
@@ -85,9 +82,9 @@ Thumbnail thumbnailOf(const Volume& volume, int longestSide) {
 StudyModel::StudyModel(QObject* parent) : QAbstractItemModel(parent) {}
 
 QString StudyModel::keyOf(const study::Entry& entry) {
-  QString key = QString::fromStdString(entry.path.lexically_normal().string());
+  QString key = carriedPath(entry.path.lexically_normal());
   if (entry.series) {
-    key += QStringLiteral("|%1|%2").arg(text(entry.series->seriesUid)).arg(entry.series->stack);
+    key += QStringLiteral("|%1|%2").arg(textOf(entry.series->seriesUid)).arg(entry.series->stack);
   }
   return key;
 }
@@ -105,12 +102,74 @@ std::vector<QString> StudyModel::add(const study::Found& found) {
       studyOf(entry).series.push_back(std::move(series));
     }
   }
+  for (const study::Refusal& refusal : found.refused) {
+    const QString line =
+        QStringLiteral("%1: %2").arg(shownPath(refusal.path.filename()), textOf(refusal.reason));
+    if (!m_refused.contains(line)) {
+      m_refused << line;
+    }
+  }
   endResetModel();
   return keys;
 }
 
+void StudyModel::addWarnings(const QString& key, const Warnings& warnings) {
+  Series* series = find(key);
+  if (series == nullptr) {
+    return;
+  }
+  Warnings& known = series->entry.warnings;
+  for (const Warning& warning : warnings) {
+    if (std::find(known.begin(), known.end(), warning) == known.end()) {
+      known.push_back(warning);
+    }
+  }
+  const QModelIndex changed = indexOf(key);
+  emit dataChanged(changed, changed);
+}
+
+void StudyModel::setUnexported(const std::map<QString, QStringList>& organs) {
+  for (const auto& study : m_studies) {
+    for (const auto& series : study->series) {
+      const auto found = organs.find(series->key);
+      const QStringList now = found == organs.end() ? QStringList() : found->second;
+      if (now != series->unexported) {
+        series->unexported = now;
+        const QModelIndex changed = indexOf(series->key);
+        emit dataChanged(changed, changed);
+      }
+    }
+  }
+}
+
+QString StudyModel::titleOf(const QString& key) const {
+  const QModelIndex index = indexOf(key);
+  if (!index.isValid()) {
+    return tr("Series");
+  }
+  const QString series = index.data(Qt::DisplayRole).toString();
+  return entry(key)->series
+             ? tr("%1, %2").arg(index.parent().data(Qt::DisplayRole).toString(), series)
+             : series;
+}
+
+std::vector<std::filesystem::path> StudyModel::files() const {
+  std::vector<std::filesystem::path> files;
+  for (const auto& study : m_studies) {
+    for (const auto& series : study->series) {
+      const study::Entry& entry = series->entry;
+      if (entry.series) {
+        files.insert(files.end(), entry.series->files.begin(), entry.series->files.end());
+      } else {
+        files.push_back(entry.path);
+      }
+    }
+  }
+  return files;
+}
+
 StudyModel::Study& StudyModel::studyOf(const study::Entry& entry) {
-  const QString uid = entry.series ? text(entry.series->studyUid) : QString();
+  const QString uid = entry.series ? textOf(entry.series->studyUid) : QString();
   for (const auto& study : m_studies) {
     if (study->uid == uid) {
       return *study;
@@ -119,9 +178,9 @@ StudyModel::Study& StudyModel::studyOf(const study::Entry& entry) {
   auto study = std::make_unique<Study>();
   study->uid = uid;
   if (entry.series) {
-    study->patient = personName(text(entry.series->patientLabel));
-    study->description = text(entry.series->studyDescription);
-    study->date = dateText(text(entry.series->studyDate));
+    study->patient = personName(textOf(entry.series->patientLabel));
+    study->description = textOf(entry.series->studyDescription);
+    study->date = dateText(textOf(entry.series->studyDate));
   }
   m_studies.push_back(std::move(study));
   return *m_studies.back();
@@ -191,6 +250,7 @@ void StudyModel::setPatientHidden(bool hidden) {
 void StudyModel::clear() {
   beginResetModel();
   m_studies.clear();
+  m_refused.clear();
   m_shown.clear();
   endResetModel();
 }
@@ -263,13 +323,17 @@ QVariant StudyModel::studyData(const Study& study, int role) const {
   }
 }
 
-QString StudyModel::tipText(const study::Entry& entry, const QStringList& warnings) const {
-  QStringList lines{text(entry.description)};
+QString StudyModel::tipText(const Series& series, const QStringList& warnings) const {
+  const study::Entry& entry = series.entry;
+  QStringList lines{textOf(entry.description)};
   if (entry.geometry) {
     lines << sizeText(*entry.geometry) + QStringLiteral(", ") + spacingText(*entry.geometry);
   }
   if (!m_patientHidden) {
-    lines << text(entry.path.string());
+    lines << shownPath(entry.path);
+  }
+  if (!series.unexported.isEmpty()) {
+    lines << tr("Not exported: %1").arg(series.unexported.join(QStringLiteral(", ")));
   }
   return (lines + warnings).join(u'\n');
 }
@@ -278,12 +342,12 @@ QVariant StudyModel::seriesData(const Series& series, int role) const {
   const study::Entry& entry = series.entry;
   switch (role) {
     case Qt::DisplayRole: {
-      const QString description = text(entry.description);
+      const QString description = textOf(entry.description);
       return description.isEmpty() ? kindText(entry.kind) : description;
     }
     case DetailRole: {
       const QString kind = entry.kind == dicom::ObjectKind::Image && !entry.modality.empty()
-                               ? text(entry.modality)
+                               ? textOf(entry.modality)
                                : kindText(entry.kind);
       return entry.geometry ? kind + QStringLiteral("  ") + sizeText(*entry.geometry) : kind;
     }
@@ -291,10 +355,12 @@ QVariant StudyModel::seriesData(const Series& series, int role) const {
     case Qt::ToolTipRole: {
       QStringList lines;
       for (const Warning& warning : entry.warnings) {
-        lines << text(warning.text);
+        lines << textOf(warning.text);
       }
-      return role == WarningsRole ? QVariant(lines) : QVariant(tipText(entry, lines));
+      return role == WarningsRole ? QVariant(lines) : QVariant(tipText(series, lines));
     }
+    case UnexportedRole:
+      return series.unexported;
     case KeyRole:
       return series.key;
     case KindRole:

@@ -5,6 +5,7 @@
 
 #include <QAbstractItemModel>
 #include <QByteArray>
+#include <QStringList>
 
 #include <map>
 #include <memory>
@@ -33,6 +34,7 @@ class StudyModel : public QAbstractItemModel {
     KeyRole = Qt::UserRole,  // names the entry for as long as the program runs
     DetailRole,              // the second line
     WarningsRole,            // QStringList
+    UnexportedRole,          // QStringList: organs with work that was not exported
     ShownRole,               // bool: this is the series in the views
     KindRole,                // int of dicom::ObjectKind, -1 for a study
   };
@@ -45,6 +47,19 @@ class StudyModel : public QAbstractItemModel {
   [[nodiscard]] const study::Entry* entry(const QString& key) const;
   [[nodiscard]] QModelIndex indexOf(const QString& key) const;
   void setShown(const QString& key);
+  // Adds what reading the voxels brought up to what the entry says already.
+  void addWarnings(const QString& key, const Warnings& warnings);
+  // The organs with unexported work, by key; a series that is not named has none.
+  void setUnexported(const std::map<QString, QStringList>& organs);
+  // What is needed to name a series to a person: its own name, and its study's.
+  [[nodiscard]] QString titleOf(const QString& key) const;
+
+  // Every file that a listed entry is read from.
+  [[nodiscard]] std::vector<std::filesystem::path> files() const;
+
+  // Files that were looked at and could not be used, each with the reason.
+  [[nodiscard]] const QStringList& refused() const { return m_refused; }
+
   void setThumbnail(const QString& key, Thumbnail thumbnail);
   [[nodiscard]] const Thumbnail* thumbnail(const QString& key) const;
   void setPatientHidden(bool hidden);
@@ -66,6 +81,7 @@ class StudyModel : public QAbstractItemModel {
     QString key;
     study::Entry entry;
     Thumbnail thumbnail;
+    QStringList unexported;
   };
 
   struct Study {
@@ -79,11 +95,12 @@ class StudyModel : public QAbstractItemModel {
   [[nodiscard]] Study& studyOf(const study::Entry& entry);
   [[nodiscard]] QVariant studyData(const Study& study, int role) const;
   [[nodiscard]] QVariant seriesData(const Series& series, int role) const;
-  [[nodiscard]] QString tipText(const study::Entry& entry, const QStringList& warnings) const;
+  [[nodiscard]] QString tipText(const Series& series, const QStringList& warnings) const;
   [[nodiscard]] Series* find(const QString& key) const;
 
   std::vector<std::unique_ptr<Study>> m_studies;
   QString m_shown;
+  QStringList m_refused;
   bool m_patientHidden = false;
 };
 

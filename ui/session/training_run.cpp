@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/session/training_run.h"
 
+#include "ui/session/text.h"
+
 namespace argand::ui {
 
 TrainingRun::TrainingRun(infer::ModelSource& models, QObject* parent)
@@ -12,14 +14,14 @@ void TrainingRun::fail(const Error& error) {
   if (error.code == ErrorCode::Cancelled) {
     emit cancelled();
   } else {
-    emit failed(QString::fromStdString(error.message));
+    emit failed(textOf(error.message));
   }
 }
 
-void TrainingRun::check(const QString& folder, const QString& base) {
+void TrainingRun::check(const std::filesystem::path& folder, const QString& base) {
   m_jobs.start(
       tr("Checking the data"),
-      [this, folder = std::filesystem::path(folder.toStdU16String()), base = base.toStdString()](
+      [this, folder, base = base.toStdString()](
           const std::stop_token& stop, const ProgressFn& progress) -> Result<train::DatasetReport> {
         ARGAND_ASSIGN(const infer::ModelCard card, m_models.card(base));
         return train::checkDataset(folder, card, stop, progress);
@@ -73,7 +75,7 @@ void TrainingRun::install(const train::TrainResult& result) {
     return card.id;
   };
   if (const Result<std::string> id = installing(); id) {
-    emit installed(QString::fromStdString(*id));
+    emit installed(textOf(*id));
   } else {
     fail(id.error());
   }

@@ -26,7 +26,7 @@ class TrainingRun : public QObject {
   [[nodiscard]] const infer::ModelSource& models() const { return m_models; }
 
   // checked() or failed() follows. Nothing happens while something runs.
-  void check(const QString& folder, const QString& base);
+  void check(const std::filesystem::path& folder, const QString& base);
   // epoch() after each one, then installed() or failed().
   void start(const train::TrainOptions& options);
 

@@ -1,29 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/session/workbench.h"
 
+#include "core/base/file.h"
 #include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/study/outputs.h"
 #include "ui/session/find_each.h"
-#include "ui/session/session.h"
 #include "ui/session/study_model.h"
+#include "ui/session/text.h"
 
-#include <QFileInfo>
 #include <QLocale>
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
 
 namespace argand::ui {
 namespace {
-
-QString text(const std::string& utf8) {
-  return QString::fromStdString(utf8);
-}
-
-std::filesystem::path fileOf(const QString& path) {
-  return std::filesystem::path(path.toStdU16String());
-}
 
 QString seconds(double value) {
   return QLocale::c().toString(value, 'f', 1);
@@ -33,13 +26,13 @@ QString summaryOf(const infer::SegmentResult& result) {
   QStringList devices;
   for (const infer::DeviceUse& use : result.devices) {
     if (use.peakBytes > 0) {
-      devices << Workbench::tr("%1 (%2)").arg(text(use.name),
-                                              text(engine::formatBytes(use.peakBytes)));
+      devices << Workbench::tr("%1 (%2)").arg(textOf(use.name),
+                                              textOf(engine::formatBytes(use.peakBytes)));
     }
   }
   const infer::SegmentSeconds& spent = result.seconds;
   return Workbench::tr("%1 on %2 in %3 s.")
-      .arg(text(result.card.name),
+      .arg(textOf(result.card.name),
            devices.join(QStringLiteral(", ")),
            seconds(spent.load + spent.prepare + spent.network + spent.finish));
 }
@@ -101,32 +94,32 @@ void Workbench::fail(const QString& title, const Error& error, FailureSignal onF
     return;
   }
   log::warning("{} failed.", title.toStdString());
-  emit(this->*onFailure)(title, text(error.message));
+  emit(this->*onFailure)(title, textOf(error.message));
 }
 
-void Workbench::open(const QStringList& paths) {
-  std::vector<std::filesystem::path> files;
-  for (const QString& path : paths) {
-    files.push_back(fileOf(path));
-  }
+void Workbench::open(const std::vector<std::filesystem::path>& paths) {
   run(
       tr("Opening"),
-      [files = std::move(files)](const std::stop_token& stop, const ProgressFn& progress) {
-        return findEach(files, stop, progress);
+      [paths](const std::stop_token& stop, const ProgressFn& progress) {
+        return findEach(paths, stop, progress);
       },
       [this, paths](const study::Found& result) { found(paths, result); });
 }
 
-void Workbench::found(const QStringList& paths, const study::Found& found) {
+void Workbench::found(const std::vector<std::filesystem::path>& paths, const study::Found& found) {
   QStringList refused;
   for (const study::Refusal& refusal : found.refused) {
-    refused << QStringLiteral("%1: %2").arg(text(refusal.path.filename().string()),
-                                            text(refusal.reason));
+    refused << QStringLiteral("%1: %2").arg(shownPath(refusal.path.filename()),
+                                            textOf(refusal.reason));
   }
   if (found.entries.empty()) {
     constexpr qsizetype kMost = 12;
+    QStringList names;
+    for (const std::filesystem::path& path : paths) {
+      names << shownPath(path);
+    }
     QString reason = refused.isEmpty()
-                         ? tr("There is no image in %1.").arg(paths.join(QStringLiteral(", ")))
+                         ? tr("There is no image in %1.").arg(names.join(QStringLiteral(", ")))
                          : refused.mid(0, kMost).join(QStringLiteral("\n\n"));
     if (refused.size() > kMost) {
       reason += tr("\n\nand %1 more.").arg(refused.size() - kMost);
@@ -201,7 +194,7 @@ void Workbench::showStructures(const study::Entry& entry) {
       tr("Reading structures"),
       [entry, images = std::move(images), shown = m_session.volume(), shownKey = m_session.key()](
           const std::stop_token& stop, const ProgressFn& progress) -> Result<Loaded> {
-        Loaded result{shown, shownKey, std::nullopt, text(entry.title()), {}};
+        Loaded result{shown, shownKey, std::nullopt, textOf(entry.title()), {}};
         if (entry.kind == dicom::ObjectKind::RtStruct) {
           ARGAND_ASSIGN(const dicom::RtStructSummary summary, dicom::summarizeRtStruct(entry.path));
           const auto& wanted = summary.referencedSeriesUids;
@@ -233,18 +226,18 @@ void Workbench::showStructures(const study::Entry& entry) {
       [this](Loaded result) { loaded(std::move(result)); });
 }
 
-void Workbench::openSegmentation(const QString& path) {
+void Workbench::openSegmentation(const std::filesystem::path& path) {
   run(
       tr("Reading structures"),
-      [file = fileOf(path), volume = m_session.volume(), key = m_session.key()](
+      [path, volume = m_session.volume(), key = m_session.key()](
           const std::stop_token& stop, const ProgressFn& /*progress*/) -> Result<Loaded> {
         if (!volume) {
           return argand::fail(
               ErrorCode::InputRefused,
               "Open the images first: there is no series to put the structures on.");
         }
-        ARGAND_ASSIGN(study::LoadedLabels labels, study::loadSegmentation(file, *volume, {}, stop));
-        return Loaded{volume, key, std::move(labels), text(file.filename().string()), {}};
+        ARGAND_ASSIGN(study::LoadedLabels labels, study::loadSegmentation(path, *volume, {}, stop));
+        return Loaded{volume, key, std::move(labels), shownPath(path.filename()), {}};
       },
       [this](Loaded result) { loaded(std::move(result)); });
 }
@@ -257,50 +250,65 @@ void Workbench::loaded(Loaded loaded) {
       constexpr int kThumbnailPixels = 96;
       m_studies.setThumbnail(loaded.key, thumbnailOf(*loaded.volume, kThumbnailPixels));
     }
+    m_studies.addWarnings(loaded.key, loaded.warnings);
     emit shown(loaded.key);
-    warnOfGeometry(loaded.warnings);
+    warnOf(loaded.key, loaded.warnings);
   }
   if (!loaded.labels) {
     return;
   }
   if (merge(loaded.labels->segmentation,
             tr("Structures of %1").arg(loaded.labelsName),
+            Session::Source::File,
             &Workbench::failed)) {
     m_session.say(tr("Structures added: %1.").arg(loaded.labels->segmentation.structures().size()));
   }
   if (!loaded.labels->warnings.empty()) {
     QStringList warnings;
     for (const Warning& warning : loaded.labels->warnings) {
-      warnings << text(warning.text);
+      warnings << textOf(warning.text);
     }
     emit warned(tr("Look at these structures"), warnings);
   }
 }
 
-// What bends or tears the image is said before anyone measures on it; the rest
-// is marked in the list.
-void Workbench::warnOfGeometry(const Warnings& warnings) {
-  static const std::set<WarningCode> kGeometry{
-      WarningCode::Tilt, WarningCode::Gap, WarningCode::UnevenSpacing, WarningCode::NonOrthogonal};
-  QStringList bent;
-  for (const Warning& warning : warnings) {
-    if (kGeometry.contains(warning.code)) {
-      bent << text(warning.text);
-    } else {
-      m_session.say(text(warning.text));
-    }
+// What bends or tears the image, or is missing from it, is said before anyone measures on
+// it. All of it is marked in the list, where it can be read again.
+void Workbench::warnOf(const QString& key, const Warnings& warnings) {
+  static const std::set<WarningCode> kStopAndLook{WarningCode::Tilt,
+                                                  WarningCode::Gap,
+                                                  WarningCode::UnevenSpacing,
+                                                  WarningCode::NonOrthogonal,
+                                                  WarningCode::FilesLeftOut};
+  if (!m_warned.insert(key).second) {
+    return;
   }
-  if (!bent.isEmpty()) {
-    emit warned(tr("Look at the geometry of this series"), bent);
+  QStringList urgent;
+  QStringList other;
+  for (const Warning& warning : warnings) {
+    (kStopAndLook.contains(warning.code) ? urgent : other) << textOf(warning.text);
+  }
+  if (other.size() == 1) {
+    m_session.say(other.front());
+  } else if (!other.isEmpty()) {
+    m_session.say(tr("%1 notes on this series (Notes in its menu in the list of studies): %2")
+                      .arg(other.size())
+                      .arg(other.join(u' ')));
+  }
+  if (!urgent.isEmpty()) {
+    emit warned(tr("Look at the geometry of this series"), urgent);
   }
 }
 
-bool Workbench::merge(const Segmentation& result, const QString& title, FailureSignal onFailure) {
+bool Workbench::merge(const Segmentation& result,
+                      const QString& title,
+                      Session::Source source,
+                      FailureSignal onFailure) {
   auto plan = edit::mergeResult(m_session.segmentation(), result);
   if (plan && !plan->kept.empty() && m_question) {
     QStringList kept;
     for (const std::string& name : plan->kept) {
-      kept << text(name);
+      kept << textOf(name);
     }
     std::vector<std::string> overwrite;
     for (const QString& name : m_question(kept)) {
@@ -315,7 +323,7 @@ bool Workbench::merge(const Segmentation& result, const QString& title, FailureS
     return false;
   }
   plan->edit.title = title.toStdString();
-  if (const auto applied = m_session.apply(std::move(plan->edit)); !applied) {
+  if (const auto applied = m_session.apply(std::move(plan->edit), source); !applied) {
     fail(title, applied.error(), onFailure);
     return false;
   }
@@ -334,19 +342,58 @@ void Workbench::segment(infer::SegmentRequest request) {
         return infer::segment(request, m_models, stop, progress);
       },
       [this](const infer::SegmentResult& result) {
-        if (merge(result.segmentation,
-                  tr("Segment with %1").arg(text(result.card.name)),
-                  &Workbench::segmentFailed)) {
-          if (!result.plan.overrides.empty()) {
-            m_remarks[m_session.key()] = fmt::format("{}", fmt::join(result.plan.overrides, " "));
-          }
-          emit segmented(summaryOf(result));
-        }
+        whenNoStroke([this, result] { takeSegmented(result); });
       },
       &Workbench::segmentFailed);
 }
 
-void Workbench::exportRtStruct(const QString& path,
+void Workbench::whenNoStroke(const std::function<void()>& then) {
+  if (m_session.strokeActive()) {
+    connect(&m_session, &Session::strokeFinished, this, then, Qt::SingleShotConnection);
+  } else {
+    then();
+  }
+}
+
+void Workbench::takeSegmented(const infer::SegmentResult& result) {
+  if (merge(result.segmentation,
+            tr("Segment with %1").arg(textOf(result.card.name)),
+            Session::Source::Work,
+            &Workbench::segmentFailed)) {
+    study::Provenance& provenance = m_provenance[m_session.key()];
+    provenance.plan = result.plan.plans;
+    provenance.overrides = fmt::format("{}", fmt::join(result.plan.overrides, " "));
+    emit segmented(summaryOf(result));
+  }
+}
+
+Result<void> Workbench::checkOutput(const std::filesystem::path& path) const {
+  for (const std::filesystem::path& input : m_studies.files()) {
+    if (sameFile(path, input)) {
+      return argand::fail(
+          ErrorCode::Usage,
+          fmt::format("{} belongs to a study that is open, and exporting there would destroy it. "
+                      "Choose another name.",
+                      displayed(path)));
+    }
+  }
+  return {};
+}
+
+std::vector<std::filesystem::path> Workbench::labelFiles(
+    const std::filesystem::path& path, const std::vector<StructureId>& only) const {
+  std::vector<std::filesystem::path> files{path};
+  const int layers = restrictedTo(m_session.segmentation(), only).layerCount();
+  for (int layer = 0; layer < layers && layers > 1; ++layer) {
+    files.push_back(study::layerPath(path, layer));
+  }
+  for (std::size_t n = files.size(); n-- > 0;) {
+    files.push_back(study::provenancePath(files[n]));
+  }
+  return files;
+}
+
+void Workbench::exportRtStruct(const std::filesystem::path& path,
                                const dicom::RtStructOptions& options,
                                const std::vector<StructureId>& only) {
   const auto& volume = m_session.volume();
@@ -354,12 +401,12 @@ void Workbench::exportRtStruct(const QString& path,
     return;
   }
   dicom::RtStructOptions remarked = options;
-  if (const auto remark = m_remarks.find(m_session.key()); remark != m_remarks.end()) {
-    remarked.remark = remark->second;
+  if (const auto found = m_provenance.find(m_session.key()); found != m_provenance.end()) {
+    remarked.remark = found->second.overrides;
   }
   run(
       tr("Exporting RTSTRUCT"),
-      [file = fileOf(path), snapshot = m_session.segmentation(), volume, options = remarked, only](
+      [path, snapshot = m_session.segmentation(), volume, options = remarked, only](
           const std::stop_token& stop,
           const ProgressFn& progress) -> Result<dicom::WrittenRtStruct> {
         if (!volume->source) {
@@ -369,15 +416,15 @@ void Workbench::exportRtStruct(const QString& path,
               "come from DICOM. Export NIfTI instead, or convert the study to DICOM first "
               "(argand-cli convert).");
         }
-        return dicom::writeRtStruct(file, snapshot, *volume->source, options, only, stop, progress);
+        return dicom::writeRtStruct(path, snapshot, *volume->source, options, only, stop, progress);
       },
-      [this, path](const dicom::WrittenRtStruct& written) {
-        m_session.markSaved();
+      [this, path, mark = m_session.exportMark(only)](const dicom::WrittenRtStruct& written) {
+        m_session.markExported(mark);
         emit exported(path, summaryOf(written));
         if (!written.warnings.empty()) {
           QStringList warnings;
           for (const Warning& warning : written.warnings) {
-            warnings << text(warning.text);
+            warnings << textOf(warning.text);
           }
           emit warned(tr("The RTSTRUCT was written"), warnings);
         }
@@ -385,17 +432,26 @@ void Workbench::exportRtStruct(const QString& path,
       &Workbench::exportFailed);
 }
 
-void Workbench::exportLabels(const QString& path, const std::vector<StructureId>& only) {
+void Workbench::exportLabels(const std::filesystem::path& path,
+                             const std::vector<StructureId>& only) {
   using Files = std::vector<std::filesystem::path>;
+  study::Provenance provenance;
+  if (const auto found = m_provenance.find(m_session.key()); found != m_provenance.end()) {
+    provenance = found->second;
+  }
+  if (const study::Entry* entry = m_studies.entry(m_session.key())) {
+    provenance.source =
+        entry->series ? entry->series->seriesUid : displayed(entry->path.filename());
+  }
   run(
       tr("Exporting labels"),
-      [file = fileOf(path), snapshot = m_session.segmentation(), only](
+      [path, snapshot = m_session.segmentation(), only, provenance](
           const std::stop_token&, const ProgressFn& progress) -> Result<Files> {
         report(progress, "Writing", 0.0);
-        return study::saveLabels(file, restrictedTo(snapshot, only));
+        return study::saveLabels(path, restrictedTo(snapshot, only), provenance);
       },
-      [this, path](const Files& files) {
-        m_session.markSaved();
+      [this, path, mark = m_session.exportMark(only)](const Files& files) {
+        m_session.markExported(mark);
         emit exported(path,
                       files.size() == 1
                           ? tr("One label map.")

@@ -5,18 +5,21 @@
 #include "core/infer/segmenter.h"
 #include "core/study/study.h"
 #include "ui/jobs/job_runner.h"
+#include "ui/session/session.h"
 
 #include <QObject>
 #include <QString>
 #include <QStringList>
 
+#include <filesystem>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 namespace argand::ui {
 
-class Session;
 class StudyModel;
 
 // What the window does with studies: opens, segments, exports; in the background,
@@ -35,33 +38,43 @@ class Workbench : public QObject {
 
   // Lists what is under the paths and shows the largest image; where they hold no
   // image but structures, puts these onto the volume that is shown.
-  void open(const QStringList& paths);
+  void open(const std::vector<std::filesystem::path>& paths);
   // An image: shows it. A structure set or label map: puts it onto the series it
   // refers to, or onto the one that is shown.
   void show(const QString& key);
-  void openSegmentation(const QString& path);
+  void openSegmentation(const std::filesystem::path& path);
 
   // The volume that is shown is the model's one channel.
   void segment(infer::SegmentRequest request);
 
-  void exportRtStruct(const QString& path,
+  // Fails with a sentence where writing there would replace a file that a listed study
+  // is read from. Every file is asked for before anything is written to it.
+  [[nodiscard]] Result<void> checkOutput(const std::filesystem::path& path) const;
+  // The files that exportLabels() may write to: one for each layer where organs overlap,
+  // and beside each where it came from.
+  [[nodiscard]] std::vector<std::filesystem::path> labelFiles(
+      const std::filesystem::path& path, const std::vector<StructureId>& only) const;
+
+  [[nodiscard]] const StudyModel& studies() const { return m_studies; }
+
+  void exportRtStruct(const std::filesystem::path& path,
                       const dicom::RtStructOptions& options,
                       const std::vector<StructureId>& only);
   // .nii.gz, .nii, .nrrd, .mha by the name's ending.
-  void exportLabels(const QString& path, const std::vector<StructureId>& only);
+  void exportLabels(const std::filesystem::path& path, const std::vector<StructureId>& only);
 
-  // What answers the question whether organs that a person has edited (or locked) may
+  // What answers the question whether organs that a person has edited, reviewed or locked may
   // be replaced by a result; returns those that may. Without it, none.
   using OverwriteQuestion = std::function<QStringList(const QStringList& edited)>;
 
   void setOverwriteQuestion(OverwriteQuestion question) { m_question = std::move(question); }
 
  signals:
-  void opened(const QStringList& paths);
+  void opened(const std::vector<std::filesystem::path>& paths);
   void shown(const QString& key);
   // A result is in the session; `summary` says where it ran and how long it took.
   void segmented(const QString& summary);
-  void exported(const QString& path, const QString& summary);
+  void exported(const std::filesystem::path& path, const QString& summary);
   // What went wrong while opening; the other two are said in their dialogs. Never
   // sent for what the person cancelled: stopped() is.
   void failed(const QString& title, const QString& message);
@@ -86,23 +99,28 @@ class Workbench : public QObject {
            Task task,
            Done done,
            FailureSignal onFailure = &Workbench::failed);
-  void found(const QStringList& paths, const study::Found& found);
+  void found(const std::vector<std::filesystem::path>& paths, const study::Found& found);
   void showImage(const QString& key, const study::Entry& entry);
   void showStructures(const study::Entry& entry);
   void loaded(Loaded loaded);
-  void warnOfGeometry(const Warnings& warnings);
+  void warnOf(const QString& key, const Warnings& warnings);
   [[nodiscard]] bool merge(const Segmentation& result,
                            const QString& title,
+                           Session::Source source,
                            FailureSignal onFailure);
   void fail(const QString& title, const Error& error, FailureSignal onFailure);
+  // Calls `then` at once, or at the end of the stroke that is being drawn.
+  void whenNoStroke(const std::function<void()>& then);
+  void takeSegmented(const infer::SegmentResult& result);
 
   Session& m_session;
   StudyModel& m_studies;
   const infer::ModelSource& m_models;
   OverwriteQuestion m_question;
-  // What a forced segmentation overrode, by the key of its volume: it goes into
-  // what is exported.
-  std::map<QString, std::string> m_remarks;
+  // Where the last segmentation came from, and what a person forced, by the key of its
+  // volume: it goes into what is exported.
+  std::map<QString, study::Provenance> m_provenance;
+  std::set<QString> m_warned;  // keys of the series whose warnings were said
   JobRunner m_jobs;
 };
 

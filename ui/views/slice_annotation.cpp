@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/views/slice_annotation.h"
 
+#include "ui/session/text.h"
 #include "ui/views/patient_text.h"
 #include "ui/views/view_style.h"
 
@@ -153,7 +154,7 @@ void SliceAnnotation::drawLetters(QPainter& painter) const {
   const viz::SliceFrame::Letters letters = frame.letters();
   const QRectF inner = area.adjusted(kMargin, kMargin - 2, -kMargin, -kMargin + 2);
   const auto letter = [&](int alignment, const std::string& text) {
-    drawOutlined(painter, inner, alignment, QString::fromStdString(text), QColor(240, 226, 150));
+    drawOutlined(painter, inner, alignment, textOf(text), QColor(240, 226, 150));
   };
   letter(Qt::AlignLeft | Qt::AlignVCenter, letters.left);
   letter(Qt::AlignRight | Qt::AlignVCenter, letters.right);
@@ -176,7 +177,7 @@ QStringList SliceAnnotation::topRight() const {
     lines = patientText(*volume.source).study;
   }
   if (!volume.description.empty()) {
-    lines.append(QString::fromStdString(volume.description));
+    lines.append(textOf(volume.description));
   }
   return lines;
 }
@@ -188,7 +189,7 @@ QStringList SliceAnnotation::bottomLeft() const {
       frame.lpsFromPlane(frame.planeFromLps(session.cursorMm()), static_cast<double>(slice));
   QString range = QStringLiteral("W %1  L %2").arg(numberOf(window.width), numberOf(window.level));
   if (!window.name.empty()) {
-    range += QStringLiteral("  ") + QString::fromStdString(window.name);
+    range += QStringLiteral("  ") + textOf(window.name);
   }
   return {range,
           QStringLiteral("%1 / %2   %3")

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace argand::ui {
 namespace {
@@ -71,9 +72,16 @@ void SliceView::takeVolume() {
   cancelDrag();
   m_renderer.setVolume(volume);
   m_frame = volume ? viz::SliceFrame(volume->geometry(), plane()) : viz::SliceFrame({}, plane());
+  m_slice = m_frame.nearestSlice(m_session.cursorMm());
   resetView();
   takeCursor();
   redraw();
+}
+
+void SliceView::tellPointer() {
+  if (m_mouse && m_session.volume()) {
+    emit pointerMoved(lpsFromWidget(*m_mouse));
+  }
 }
 
 void SliceView::takeCursor() {
@@ -88,6 +96,7 @@ void SliceView::takeCursor() {
   if (!m_ownCursorMove) {
     keepCursorInSight();
   }
+  tellPointer();
   update();
 }
 
@@ -140,6 +149,7 @@ void SliceView::resetView() {
   m_camera = m_session.volume()
                  ? viz::fitted(m_frame, width, height)
                  : viz::SliceCamera{{}, 1.0, std::max(width, 1), std::max(height, 1)};
+  tellPointer();
   redraw();
 }
 
@@ -156,6 +166,7 @@ void SliceView::resizeEvent(QResizeEvent* event) {
   if (m_session.volume()) {
     m_camera.mmPerPixel *= after.mmPerPixel / before.mmPerPixel;
   }
+  tellPointer();
   redraw();
 }
 
@@ -214,6 +225,7 @@ void SliceView::paintEvent(QPaintEvent* /*event*/) {
                                    interpolated(),
                                    m_pointer};
   annotation.draw(painter);
+  m_session.noteDrawn(m_frame.sliceAxis(), m_slice);
 }
 
 // ---- Slices -----------------------------------------------------------------
@@ -248,6 +260,8 @@ void SliceView::showLastSlice() {
 
 void SliceView::mousePressEvent(QMouseEvent* event) {
   emit activated();
+  m_mouse = event->position();
+  m_cursorBeforeClick.reset();
   if (!m_session.volume() || m_drag != Drag::None) {
     return;  // a second button during a drag does nothing
   }
@@ -289,10 +303,11 @@ void SliceView::pressLeft(QMouseEvent& event) {
 }
 
 void SliceView::mouseMoveEvent(QMouseEvent* event) {
+  m_mouse = event->position();
   if (!m_session.volume()) {
     return;
   }
-  emit pointerMoved(lpsFromWidget(event->position()));
+  tellPointer();
   if (m_drag == Drag::None) {
     if ((event->modifiers() & Qt::ShiftModifier) != 0 && event->buttons() == Qt::NoButton) {
       m_ownCursorMove = true;
@@ -319,6 +334,7 @@ void SliceView::dragTo(const QPointF& position) {
       break;
     case Drag::Pan:
       m_camera.pan((position.x() - m_last.x()) * ratio, (position.y() - m_last.y()) * ratio);
+      tellPointer();
       redraw();
       break;
     case Drag::Zoom:
@@ -343,6 +359,7 @@ void SliceView::zoomBy(double factor, const QPointF& position) {
   const double voxelPx = m_frame.pixelMm() / m_camera.mmPerPixel;
   const double wanted = std::clamp(voxelPx * factor, kSmallestZoom, kLargestZoom);
   m_camera.zoom(wanted / voxelPx, devicePoint(position));
+  tellPointer();
   redraw();
 }
 
@@ -378,6 +395,7 @@ void SliceView::endDrag(const QPointF& position) {
   if (drag == Drag::Stroke) {
     m_session.endStroke();
   } else if (drag == Drag::Press) {
+    m_cursorBeforeClick = m_session.cursorMm();
     m_ownCursorMove = true;
     m_session.setCursor(lpsFromWidget(position));
     m_ownCursorMove = false;
@@ -396,6 +414,10 @@ void SliceView::cancelDrag() {
 
 void SliceView::mouseDoubleClickEvent(QMouseEvent* event) {
   if (event->button() == Qt::LeftButton && !editing()) {
+    // Its first click has moved the crosshair; the two together only enlarge the view.
+    if (const auto before = std::exchange(m_cursorBeforeClick, std::nullopt)) {
+      m_session.setCursor(*before);
+    }
     emit maximizeRequested();
   } else {
     mousePressEvent(event);  // quick dabs of a brush are presses
@@ -404,6 +426,7 @@ void SliceView::mouseDoubleClickEvent(QMouseEvent* event) {
 
 void SliceView::wheelEvent(QWheelEvent* event) {
   event->accept();
+  m_mouse = event->position();
   // With Alt held, Qt reports a vertical wheel as a horizontal one.
   const QPoint delta = event->angleDelta();
   const int turned = delta.y() != 0 ? delta.y() : delta.x();
@@ -477,11 +500,14 @@ void SliceView::keyPressEvent(QKeyEvent* event) {
 
 void SliceView::enterEvent(QEnterEvent* event) {
   QWidget::enterEvent(event);
+  m_mouse = event->position();
+  tellPointer();
   emit activated();
 }
 
 void SliceView::leaveEvent(QEvent* event) {
   QWidget::leaveEvent(event);
+  m_mouse.reset();
   emit pointerMoved(std::nullopt);
 }
 

@@ -86,6 +86,8 @@ class SliceView : public QWidget {
   void dragRegion(const QPointF& position);
   void keepCursorInSight();
   void updateCursorShape();
+  // The mouse is at another point of the patient now, whether it moved or the slice did.
+  void tellPointer();
 
   Session& m_session;
   viz::SliceFrame m_frame;
@@ -103,6 +105,8 @@ class SliceView : public QWidget {
   QPointF m_pressed;
   QPointF m_last;
   bool m_moved = false;
+  std::optional<QPointF> m_mouse;           // in this view
+  std::optional<Vec3> m_cursorBeforeClick;  // the last click moved it
   bool m_ownCursorMove = false;
   WindowLevel m_windowAtPress;
   int m_wheelRest = 0;  // eighths of a degree not yet used

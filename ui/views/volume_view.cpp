@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/views/volume_view.h"
 
+#include "core/volume/slice_point.h"
+
 #include <QEnterEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -91,7 +93,7 @@ void VolumeView::takeDisplay() {
 
 void VolumeView::takeCursor() {
   const bool crosshair = m_session.volume() && m_session.display().crosshairVisible;
-  m_scene.setCursor(crosshair ? std::optional<Vec3>(m_session.cursorMm()) : std::nullopt);
+  m_scene.setCursor(crosshair ? std::optional(toScene(m_session.cursorMm())) : std::nullopt);
   repaintSoon();
 }
 
@@ -217,6 +219,7 @@ void VolumeView::setMoving(bool moving) {
 }
 
 void VolumeView::mousePressEvent(QMouseEvent* event) {
+  m_cursorBeforeClick.reset();
   emit activated();
   if (m_button != Qt::NoButton) {
     return;
@@ -269,6 +272,12 @@ void VolumeView::mouseReleaseEvent(QMouseEvent* event) {
   }
 }
 
+// The scene lies on the regular grid, the crosshair on the acquired slices.
+Vec3 VolumeView::toScene(const Vec3& lpsMm) const {
+  const Geometry& geometry = m_session.volume()->geometry();
+  return geometry.lpsFromIndex.apply(SliceIndexer(geometry).indexAt(lpsMm));
+}
+
 // A click on a surface puts the crosshair there.
 void VolumeView::placeCursorAt(const QPointF& position) {
   if (!ready() || !m_session.volume()) {
@@ -280,12 +289,17 @@ void VolumeView::placeCursorAt(const QPointF& position) {
       m_scene.pick(static_cast<int>(position.x() * ratio), static_cast<int>(position.y() * ratio));
   doneCurrent();
   if (hit) {
-    m_session.setCursor(*hit);
+    m_cursorBeforeClick = m_session.cursorMm();
+    const Geometry& geometry = m_session.volume()->geometry();
+    m_session.setCursor(acquiredPoint(geometry, geometry.indexFromLps().apply(*hit)));
   }
 }
 
 void VolumeView::mouseDoubleClickEvent(QMouseEvent* event) {
   if (event->button() == Qt::LeftButton) {
+    if (const auto before = std::exchange(m_cursorBeforeClick, std::nullopt)) {
+      m_session.setCursor(*before);  // where the first click has moved it
+    }
     emit maximizeRequested();
   }
 }

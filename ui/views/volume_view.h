@@ -61,6 +61,7 @@ class VolumeView : public VtkWidget {
   void makeNext();
   void repaintSoon();
   void setMoving(bool moving);
+  [[nodiscard]] Vec3 toScene(const Vec3& lpsMm) const;
   void placeCursorAt(const QPointF& position);
 
   Session& m_session;
@@ -81,6 +82,7 @@ class VolumeView : public VtkWidget {
   Qt::MouseButton m_button = Qt::NoButton;
   QPointF m_pressed;
   QPointF m_last;
+  std::optional<Vec3> m_cursorBeforeClick;  // the last click moved it
   bool m_moved = false;
   bool m_panning = false;
 };

@@ -167,6 +167,46 @@ TEST(Edit, IsNotDisturbedByHidingAStructure) {
   EXPECT_FALSE(state.structures().front().visible);
 }
 
+// A structure of `sample` that is reviewed, and what a neighbour's voxels do to it.
+TEST(Edit, EndsTheReviewOfAStructureWhoseVoxelsItChangesForwardsAndBackwards) {
+  Segmentation before = sample();
+  const StructureId liver = before.structures()[0].id;
+  const StructureId other = before.structures()[1].id;
+  fill(before, liver, {{0, 0, 0}, {3, 3, 3}});
+  for (const StructureId id : {liver, other}) {
+    Structure reviewed = *before.find(id);
+    reviewed.review = ReviewState::Completed;
+    before.update(reviewed);
+  }
+  Segmentation after = before;
+  ASSERT_EQ(before.find(liver)->layer, before.find(other)->layer);
+  fill(after, other, {{1, 1, 1}, {2, 2, 2}});
+  EXPECT_EQ(changedVoxels(before, after), (std::set<StructureId>{liver, other}));
+  const Edit edit = difference(before, after, "Paint");
+  History history;
+  Segmentation state = before;
+  ASSERT_TRUE(history.push(state, edit));
+  EXPECT_EQ(state.find(liver)->review, ReviewState::InProgress);
+  EXPECT_EQ(state.find(other)->review, ReviewState::InProgress);
+  Structure again = *state.find(liver);
+  again.review = ReviewState::Completed;
+  state.update(again);  // a review is no part of what an edit starts from
+  ASSERT_TRUE(history.undo(state));
+  EXPECT_EQ(state.find(liver)->review, ReviewState::InProgress);
+  ASSERT_TRUE(history.redo(state));
+  EXPECT_EQ(state.find(other)->review, ReviewState::InProgress);
+
+  // One that changes no voxel of it leaves it.
+  Segmentation renamed = before;
+  Structure name = *renamed.find(liver);
+  name.name = "Hepar";
+  renamed.update(name);
+  EXPECT_TRUE(changedVoxels(before, renamed).empty());
+  state = before;
+  ASSERT_TRUE(apply(state, difference(before, renamed, "Rename")));
+  EXPECT_EQ(state.find(liver)->review, ReviewState::Completed);
+}
+
 TEST(Edit, MovesStructuresInTheListAndBackWithTheirVoxels) {
   const Segmentation before = sample();
   Segmentation after = before;

@@ -96,6 +96,18 @@ TEST(Merge, KeepsHandEditedAndLockedStructuresUnlessToldOtherwise) {
   EXPECT_EQ(liver.layer, 1);
 }
 
+TEST(Merge, KeepsAReviewedOrganUnlessToldOtherwise) {
+  Segmentation first = merged(Segmentation(kGrid), resultOf("m 1"));
+  Structure liver = *first.findByName("Liver");
+  liver.review = ReviewState::Completed;
+  first.update(liver);
+  EXPECT_THAT(mergeResult(first, resultOf("m 1", 3))->kept, ElementsAre("Liver"));
+  Segmentation state = first;
+  ASSERT_TRUE(apply(state, mergeResult(first, resultOf("m 1", 3), {"Liver"})->edit));
+  EXPECT_EQ(state.find(liver.id)->review, ReviewState::NotStarted);
+  EXPECT_EQ(state.boundsOf(liver.id), (Box{{5, 2, 2}, {15, 12, 12}}));
+}
+
 TEST(Merge, PutsAnotherModelsOrgansBesideAndInAnotherLayerWhereTheyOverlap) {
   Segmentation first = merged(Segmentation(kGrid), resultOf("m 1"));
   const Segmentation state = merged(first, resultOf("m 2", 1));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/volume/geometry.h"
 
+#include "core/volume/slice_point.h"
 #include "tests/support/grids.h"
 
 #include <gtest/gtest.h>
@@ -119,6 +120,10 @@ TEST(Geometry, MapsUnevenSlicesBothWays) {
       const Vec3 last = geometry.sliceToLps(1.0, 2.0, 3);
       const Vec3 before = geometry.sliceToLps(1.0, 2.0, 2);
       expectNear(indexer.indexAt(last * 2.0 - before), {1.0, 2.0, 4.0});
+      for (const double k : {-1.25, -0.5, 0.0, 0.25, 1.5, 3.0, 3.75}) {
+        expectNear(indexer.indexAt(acquiredPoint(geometry, {2.5, 1.25, k})), {2.5, 1.25, k});
+      }
+      expectNear(acquiredPoint(geometry, {2.5, 1.25, 2.0}), geometry.sliceToLps(2.5, 1.25, 2));
     }
   }
 }

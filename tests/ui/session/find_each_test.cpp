@@ -61,11 +61,15 @@ TEST_F(FindEach, ListsOnlyTheSeriesThatTheFilesBelongTo) {
   EXPECT_TRUE(found->refused.empty());
 }
 
-TEST_F(FindEach, OpensAFileNamedAloneAsThatFile) {
-  const auto found = findEach({filesOf(m_folder / "a").front()});
+TEST_F(FindEach, OpensTheSeriesOfASliceNamedAlone) {
+  const auto found = findEach({filesOf(m_folder / "both").front()});  // of series a
   ASSERT_TRUE(found) << found.error().message;
   ASSERT_EQ(found->entries.size(), 1U);
-  EXPECT_EQ(found->entries[0].geometry->size.k, 1);
+  EXPECT_EQ(found->entries[0].geometry->size, (Size3{8, 7, 6}));
+  for (const fs::path& file : found->entries[0].series->files) {
+    EXPECT_EQ(file.filename().string().front(), 'a');
+  }
+  EXPECT_TRUE(found->refused.empty());
 }
 
 TEST_F(FindEach, NamesEachThatCannotBeReadAndKeepsTheRest) {

@@ -238,14 +238,14 @@ TEST_F(SessionTest, GoesRoundTheOrgansAndToTheNextUnreviewed) {
   const StructureId b = m_session.addStructure(QStringLiteral("B"));
   const StructureId c = m_session.addStructure(QStringLiteral("C"));
   m_session.setActiveStructure(a);
-  m_session.activateNext(-1);
+  m_session.chooseNext(-1);
   EXPECT_EQ(m_session.activeStructure(), c);
-  m_session.activateNext(1);
+  m_session.chooseNext(1);
   EXPECT_EQ(m_session.activeStructure(), a);
   Structure reviewed = *m_session.segmentation().find(b);
   reviewed.review = ReviewState::Completed;
   m_session.updateStructure(reviewed, QStringLiteral("Review"));
-  m_session.activateNextUnreviewed(1);
+  m_session.chooseNextUnreviewed(1);
   EXPECT_EQ(m_session.activeStructure(), c);
 }
 

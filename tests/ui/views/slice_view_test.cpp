@@ -78,6 +78,27 @@ TEST_F(SliceViewTest, FindsTheWayBackFromTheScreenToThePatient) {
   }
 }
 
+// The brush paints on the acquired slices: it has to be the one that is on the screen.
+TEST_F(SliceViewTest, PaintsTheSliceThatIsShownOfAnUnevenSeries) {
+  Geometry grid = kGrid;
+  double z = -60.0;
+  for (std::int64_t k = 0; k < grid.size.k; ++k) {
+    grid.sliceOrigins.push_back({grid.lpsFromIndex.offset.x, grid.lpsFromIndex.offset.y, z});
+    z += k < 20 ? 1.0 : 5.0;
+  }
+  show(viz::ViewPlane::Axial, grid);
+  m_session.setTool(Tool::Paint);
+  for (const std::int64_t k : {3, 12, 19, 25, 38}) {
+    m_session.setCursorVoxel({30, 30, k});
+    ASSERT_EQ(m_view->slice(), k);
+    const StructureId organ = m_session.addStructure();
+    QTest::mouseClick(m_view.get(), Qt::LeftButton, {}, QPoint(200, 150));
+    const Box box = m_session.segmentation().boundsOf(organ);
+    EXPECT_EQ(box.begin.k, k);
+    EXPECT_EQ(box.end.k, k + 1);
+  }
+}
+
 TEST_F(SliceViewTest, PutsTheCrosshairWhereItIsClicked) {
   show(viz::ViewPlane::Coronal, kGrid);
   QTest::mouseClick(m_view.get(), Qt::LeftButton, {}, QPoint(150, 90));
