@@ -145,8 +145,12 @@ std::vector<double> numbersOf(DcmItem& item, const DcmTagKey& tag) {
 }
 
 std::string screenTextOf(DcmDataset& dataset, const DcmTagKey& tag) {
-  std::string text = textOf(dataset, tag);
-  if (auto converted = toUtf8(text, textOf(dataset, DCM_SpecificCharacterSet))) {
+  return screenTextOf(dataset, tag, textOf(dataset, DCM_SpecificCharacterSet));
+}
+
+std::string screenTextOf(DcmItem& item, const DcmTagKey& tag, const std::string& characterSet) {
+  std::string text = textOf(item, tag);
+  if (auto converted = toUtf8(text, characterSet)) {
     return std::move(*converted);
   }
   std::replace_if(

@@ -40,8 +40,27 @@ enum class LoadPart { HeaderOnly, All };  // a header ends before Pixel Data
 [[nodiscard]] std::vector<double> numbersOf(DcmItem& item, const DcmTagKey& tag);
 [[nodiscard]] std::vector<double> numbersOf(DcmElement& element);
 
-// Text of the object in UTF-8, for the screen.
+// Text of the object in UTF-8, for the screen; of an item, whose object has the
+// character set given.
 [[nodiscard]] std::string screenTextOf(DcmDataset& dataset, const DcmTagKey& tag);
+[[nodiscard]] std::string screenTextOf(DcmItem& item,
+                                       const DcmTagKey& tag,
+                                       const std::string& characterSet);
+
+// Calls `visit` with each item of a sequence of `item`; not at all where it is absent.
+template <typename Visit>
+void forEachItem(DcmItem& item, const DcmTagKey& key, Visit&& visit) {
+  DcmSequenceOfItems* sequence = nullptr;
+  if (item.findAndGetSequence(key, sequence).bad() || sequence == nullptr) {
+    return;
+  }
+  DcmObject* object = nullptr;
+  while ((object = sequence->nextInContainer(object)) != nullptr) {
+    if (auto* child = dynamic_cast<DcmItem*>(object); child != nullptr) {
+      visit(*child);
+    }
+  }
+}
 
 // A new UID under 2.25 (PS3.5 B.2: from a random UUID), at most 44 characters.
 [[nodiscard]] std::string newUid();

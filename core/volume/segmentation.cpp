@@ -15,6 +15,22 @@ Box sliceOf(const Box& box, std::int64_t k) {
   return {{box.begin.i, box.begin.j, k}, {box.end.i, box.end.j, k + 1}};
 }
 
+// Slice by slice, because structures that overlap mostly do so soon.
+bool isFree(const LabelLayer& layer, const Box& box, std::span<const std::uint8_t> mask) {
+  const auto perSlice = static_cast<std::size_t>(box.size().i * box.size().j);
+  std::vector<LabelValue> taken(perSlice);
+  auto wanted = mask.begin();
+  for (std::int64_t k = box.begin.k; k < box.end.k; ++k) {
+    layer.read(sliceOf(box, k), taken);
+    for (const LabelValue value : taken) {
+      if (*wanted++ != 0 && value != 0) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 std::string_view toString(Side side) {
@@ -132,6 +148,15 @@ void Segmentation::makeLayer(int layer) {
   while (layerCount() <= layer) {
     addLayer();
   }
+}
+
+int Segmentation::layerWithRoom(const Box& box, std::span<const std::uint8_t> mask) const {
+  ARGAND_ASSERT(mask.size() == static_cast<std::size_t>(box.size().voxels()));
+  int layer = 0;
+  while (layer < layerCount() && !isFree(m_layers[static_cast<std::size_t>(layer)], box, mask)) {
+    ++layer;
+  }
+  return layer;
 }
 
 StructureId Segmentation::add(Structure structure) {

@@ -44,6 +44,7 @@ using StructureId = std::uint32_t;  // unique within a Segmentation, never reuse
 struct Structure {
   StructureId id = 0;
   std::string name;
+  std::optional<Code> category;  // what `code` is one of: an anatomical structure, a lesion
   std::optional<Code> code;
   Color color;
   Side side = Side::None;
@@ -100,6 +101,9 @@ class Segmentation {
   void dropUnusedLayers();
   // The smallest label that no structure of the layer has.
   [[nodiscard]] LabelValue freeLabel(int layer) const;
+  // The first layer in which none of the voxels of `box` where `mask` is not 0 is
+  // taken; layerCount() where there is none.
+  [[nodiscard]] int layerWithRoom(const Box& box, std::span<const std::uint8_t> mask) const;
   // The structure of that layer and label; null where there is none.
   [[nodiscard]] const Structure* findByLabel(int layer, LabelValue label) const;
 

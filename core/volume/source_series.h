@@ -40,7 +40,9 @@ struct SourceSeries {
   Vec3 rowCosine;     // IOP 1..3: along i
   Vec3 columnCosine;  // IOP 4..6: along j
   bool framesAreSlices = true;
-  bool lossy = false;  // any slice was lossy compressed
+  bool lossy = false;       // any slice was lossy compressed
+  std::string lossyRatio;   // Lossy Image Compression Ratio and Method of the first such
+  std::string lossyMethod;  // slice that states them
 };
 
 }  // namespace argand

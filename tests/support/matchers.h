@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/base/warning.h"
 #include "core/volume/segmentation.h"
 #include "core/volume/volume.h"
 
@@ -66,6 +67,13 @@ MATCHER_P2(VolumeNear, expected, tolerance, "is within " + ::testing::PrintToStr
                  *result_listener);
            });
          });
+}
+
+// A Warning whose sentence contains `words`.
+MATCHER_P(Says, words, "says '" + ::testing::PrintToString(words) + "'") {
+  const Warning& warning = arg;
+  *result_listener << "whose sentence is: " << warning.text;
+  return warning.text.find(words) != std::string::npos;
 }
 
 // A LabelMap on the same grid with the same value in every voxel.

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/dicom/object_writer.h"
 #include "core/dicom/rtstruct/rtstruct.h"
 #include "core/dicom/slice_planes.h"
-
-#include <dcmtk/config/osconfig.h>
-#include <dcmtk/dcmdata/dctk.h>
 
 #include <string>
 #include <vector>
@@ -19,7 +17,7 @@ struct SlicedContours {
   std::vector<Ring> rings;  // in pixels of the whole slice
 };
 
-class RtStructDataset {
+class RtStructDataset : public ObjectWriter {
  public:
   // `source` has every UID; it and `planes` outlive this object.
   RtStructDataset(const SourceSeries& source, const SlicePlanes& planes);
@@ -33,39 +31,21 @@ class RtStructDataset {
                                                 const std::string& remark);
 
   // Implicit VR Little Endian: in explicit VR a DS holds only 64 KiB (PS3.3 C.8.8.6).
-  [[nodiscard]] Result<void> save(const std::filesystem::path& path);
-
-  [[nodiscard]] const Warnings& warnings() const { return m_warnings; }
+  [[nodiscard]] Result<void> save(const std::filesystem::path& path) {
+    return ObjectWriter::save(path, EXS_LittleEndianImplicit);
+  }
 
  private:
-  void put(DcmItem& item, const DcmTagKey& key, const std::string& value);
-  void putUtf8(DcmItem& item, const DcmTagKey& key, const std::string& text, std::size_t longest);
-  DcmSequenceOfItems& newSequence(DcmItem& item, const DcmTagKey& key);
-  static DcmItem& newItem(DcmSequenceOfItems& sequence);
-
-  void setPatientAndStudy(const std::vector<Structure>& structures);
-  void copySourceAttribute(const SourceAttribute& attribute);
-  void setSeriesAndEquipment(const RtStructOptions& options,
-                             const std::vector<Structure>& structures);
   void setStructureSet(const RtStructOptions& options);
-  void addAllImages(DcmItem& series);
-  void addImage(DcmItem& contour, std::int64_t k);
   void setGeneration(DcmItem& roi, const Structure& structure, const std::string& remark);
-  void setCode(DcmItem& observation, const Code& code);
   [[nodiscard]] Result<void> setPoints(DcmItem& contour, const Ring& ring, std::int64_t k);
 
-  const SourceSeries& m_source;
   const SlicePlanes& m_planes;
-  DcmFileFormat m_file;
-  DcmDataset& m_dataset;
-  OFCondition m_status;  // the first failure
-  std::string m_characterSet;
   int m_decimals = 3;
   int m_roiCount = 0;
   DcmSequenceOfItems* m_rois = nullptr;  // owned by the dataset, as the next two
   DcmSequenceOfItems* m_contours = nullptr;
   DcmSequenceOfItems* m_observations = nullptr;
-  Warnings m_warnings;
 };
 
 }  // namespace argand::dicom

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/rtstruct/rtstruct_parser.h"
 
-#include "core/dicom/character_set.h"
 #include "core/dicom/dcmtk_tools.h"
 
 #include <algorithm>
@@ -73,20 +72,6 @@ int integerOf(DcmItem& item, const DcmTagKey& key, int fallback) {
   return value;
 }
 
-template <typename Visit>
-void forEachItem(DcmItem& item, const DcmTagKey& key, Visit&& visit) {
-  DcmSequenceOfItems* sequence = nullptr;
-  if (item.findAndGetSequence(key, sequence).bad() || sequence == nullptr) {
-    return;
-  }
-  DcmObject* object = nullptr;
-  while ((object = sequence->nextInContainer(object)) != nullptr) {
-    if (auto* child = dynamic_cast<DcmItem*>(object); child != nullptr) {
-      visit(*child);
-    }
-  }
-}
-
 class Parser {
  public:
   explicit Parser(DcmDataset& dataset) : m_dataset(dataset) {}
@@ -106,21 +91,7 @@ class Parser {
 
  private:
   std::string utf8Of(DcmItem& item, const DcmTagKey& key) {
-    const std::string text = textOf(item, key);
-    auto converted = toUtf8(text, m_characterSet);
-    if (converted) {
-      return *converted;
-    }
-    // A name in a set that the file does not declare: keep what can be read.
-    std::string readable = text;
-    std::replace_if(
-        readable.begin(),
-        readable.end(),
-        [](char c) {
-          return !isPlainAscii({&c, 1});
-        },
-        '?');
-    return readable;
+    return screenTextOf(item, key, m_characterSet);
   }
 
   void takeFrameOfReference(DcmItem& item) {

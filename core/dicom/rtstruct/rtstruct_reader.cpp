@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/dicom/derived_object.h"
 #include "core/dicom/rtstruct/rtstruct.h"
 #include "core/dicom/rtstruct/rtstruct_parser.h"
 #include "core/dicom/slice_planes.h"
@@ -145,34 +146,6 @@ std::vector<std::uint8_t> maskOf(const RingsBySlice& slices, const Box& box, Fil
   return mask;
 }
 
-// Slice by slice, because structures that overlap mostly do so soon.
-bool isFree(const LabelLayer& layer, const Box& box, const std::vector<std::uint8_t>& mask) {
-  const auto perSlice = static_cast<std::size_t>(box.size().i * box.size().j);
-  std::vector<LabelValue> taken(perSlice);
-  auto wanted = mask.begin();
-  for (Box slice = box; slice.begin.k < box.end.k; ++slice.begin.k) {
-    slice.end.k = slice.begin.k + 1;
-    layer.read(slice, taken);
-    for (const LabelValue value : taken) {
-      if (*wanted++ != 0 && value != 0) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
-// The first layer where none of the mask's voxels is taken.
-int freeLayer(const Segmentation& segmentation,
-              const Box& box,
-              const std::vector<std::uint8_t>& mask) {
-  int layer = 0;
-  while (layer < segmentation.layerCount() && !isFree(segmentation.layer(layer), box, mask)) {
-    ++layer;
-  }
-  return layer;
-}
-
 Structure structureOf(const ParsedRoi& roi, std::size_t position) {
   Structure structure;
   structure.name = roi.name.empty() ? fmt::format("ROI_{}", roi.number) : roi.name;
@@ -189,23 +162,6 @@ Structure structureOf(const ParsedRoi& roi, std::size_t position) {
   return structure;
 }
 
-// Whether the ROI was drawn in the space of `source`, as far as the file says.
-enum class Space { Same, Unsaid, OtherButItsImages, Other };
-
-Space spaceOf(const ParsedRoi& roi, const ParsedRtStruct& file, const SourceSeries& source) {
-  const std::string& named =
-      roi.frameOfReferenceUid.empty() ? file.frameOfReferenceUid : roi.frameOfReferenceUid;
-  if (named == source.frameOfReferenceUid && !named.empty()) {
-    return Space::Same;
-  }
-  if (std::any_of(source.slices.begin(), source.slices.end(), [&](const SourceSlice& slice) {
-        return file.instanceUids.contains(slice.sopInstanceUid);
-      })) {
-    return named.empty() ? Space::Same : Space::OtherButItsImages;
-  }
-  return named.empty() || source.frameOfReferenceUid.empty() ? Space::Unsaid : Space::Other;
-}
-
 // Leaves out what was drawn in another space; refuses a file with nothing else.
 Result<void> keepThisSpace(ParsedRtStruct& file,
                            const std::filesystem::path& path,
@@ -215,7 +171,10 @@ Result<void> keepThisSpace(ParsedRtStruct& file,
   bool unsaid = false;
   bool images = false;
   for (ParsedRoi& roi : file.rois) {
-    const Space space = spaceOf(roi, file, source);
+    const Space space = spaceOf(
+        roi.frameOfReferenceUid.empty() ? file.frameOfReferenceUid : roi.frameOfReferenceUid,
+        file.instanceUids,
+        source);
     unsaid = unsaid || space == Space::Unsaid;
     images = images || space == Space::OtherButItsImages;
     if (space == Space::Other) {
@@ -246,23 +205,6 @@ Result<void> keepThisSpace(ParsedRtStruct& file,
   return {};
 }
 
-void nameMissingImages(const ParsedRtStruct& file, const SourceSeries& source, Warnings& warnings) {
-  std::set<std::string> lacking = file.instanceUids;
-  for (const SourceSlice& slice : source.slices) {
-    lacking.erase(slice.sopInstanceUid);
-  }
-  if (source.slices.empty() || lacking.empty()) {
-    return;
-  }
-  warnings.push_back(
-      {WarningCode::OtherReference,
-       lacking.size() == file.instanceUids.size()
-           ? "The structures were drawn on another series: compare them with the images."
-           : fmt::format("The structures refer to {} image{} that this series lacks.",
-                         lacking.size(),
-                         lacking.size() > 1 ? "s" : "")});
-}
-
 }  // namespace
 
 Result<ReadRtStruct> readRtStruct(const std::filesystem::path& path,
@@ -274,7 +216,7 @@ Result<ReadRtStruct> readRtStruct(const std::filesystem::path& path,
   ARGAND_ASSIGN(ParsedRtStruct file, parseRtStruct(path));
   ReadRtStruct result{Segmentation(geometry), {}};
   ARGAND_TRY(keepThisSpace(file, path, source, result.warnings));
-  nameMissingImages(file, source, result.warnings);
+  nameMissingImages(file.instanceUids, source, result.warnings);
   for (std::size_t n = 0; n < file.rois.size(); ++n) {
     ARGAND_TRY(checkStop(stop));
     const ParsedRoi& roi = file.rois[n];
@@ -295,7 +237,7 @@ Result<ReadRtStruct> readRtStruct(const std::filesystem::path& path,
       continue;
     }
     const auto mask = maskOf(slices, box, exclusive ? FillRule::EvenOdd : rule);
-    structure.layer = freeLayer(result.segmentation, box, mask);
+    structure.layer = result.segmentation.layerWithRoom(box, mask);
     result.segmentation.assign(result.segmentation.add(std::move(structure)), box, mask);
   }
   return result;

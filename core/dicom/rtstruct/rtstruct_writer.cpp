@@ -1,67 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/file.h"
 #include "core/dicom/dcmtk_tools.h"
+#include "core/dicom/derived_object.h"
 #include "core/dicom/rtstruct/rtstruct.h"
 #include "core/dicom/rtstruct/rtstruct_dataset.h"
-
-#include <algorithm>
 
 namespace argand::dicom {
 
 namespace {
-
-// The image class that stands for a slice without one.
-std::string imageClassFor(const std::string& modality) {
-  if (modality == "CT") {
-    return UID_CTImageStorage;
-  }
-  return modality == "MR" ? UID_MRImageStorage : UID_SecondaryCaptureImageStorage;
-}
-
-// The source with every UID that an RTSTRUCT must repeat, or a refusal that
-// names what lacks.
-Result<SourceSeries> completed(const SourceSeries& source,
-                               const Geometry& geometry,
-                               bool invent,
-                               RtStructOptions& options) {
-  std::vector<std::string> lacking;
-  SourceSeries whole = source;
-  const auto need = [&](std::string& uid, const char* name) {
-    if (uid.empty()) {
-      uid = newUid();
-      if (std::find(lacking.begin(), lacking.end(), name) == lacking.end()) {
-        lacking.emplace_back(name);
-      }
-    }
-  };
-  need(whole.frameOfReferenceUid, "Frame of Reference UID");
-  need(whole.studyUid, "Study Instance UID");
-  need(whole.seriesUid, "Series Instance UID");
-  if (whole.slices.empty()) {  // no DICOM series: the slices are those of the grid
-    whole.rowCosine = geometry.direction(0);
-    whole.columnCosine = geometry.direction(1);
-    for (std::int64_t k = 0; k < geometry.size.k; ++k) {
-      whole.slices.push_back({{}, {}, 0, geometry.sliceToLps(0.0, 0.0, k)});
-    }
-  }
-  for (SourceSlice& slice : whole.slices) {
-    need(slice.sopInstanceUid, "SOP Instance UIDs");
-    slice.sopClassUid =
-        slice.sopClassUid.empty() ? imageClassFor(source.modality) : slice.sopClassUid;
-  }
-  if (lacking.empty()) {
-    return whole;
-  }
-  if (!invent) {
-    return fail(ErrorCode::InputRefused,
-                fmt::format("The source has no {}, so a planning system could not tell where the "
-                            "structures lie. Use a DICOM series that has them, or ask for "
-                            "invented UIDs (--invent-uids).",
-                            fmt::join(lacking, ", no ")));
-  }
-  options.seriesDescription += " (UIDs invented)";
-  return whole;
-}
 
 // Contours slice by slice over the structure's bounding box.
 Result<std::vector<SlicedContours>> contoursOfStructure(const Segmentation& segmentation,
@@ -89,26 +35,6 @@ Result<std::vector<SlicedContours>> contoursOfStructure(const Segmentation& segm
     result.push_back({k, std::move(rings)});
   }
   return result;
-}
-
-double diceOf(const Segmentation& a, StructureId idOfA, const Segmentation& b, StructureId idOfB) {
-  const Box boundsOfA = a.boundsOf(idOfA);
-  const Box boundsOfB = b.boundsOf(idOfB);
-  if (boundsOfA.empty() && boundsOfB.empty()) {
-    return 1.0;
-  }
-  const Box box = boundsOfA.empty()   ? boundsOfB
-                  : boundsOfB.empty() ? boundsOfA
-                                      : united(boundsOfA, boundsOfB);
-  const auto maskOfA = a.mask(idOfA, box);
-  const auto maskOfB = b.mask(idOfB, box);
-  std::int64_t both = 0;
-  std::int64_t sum = 0;
-  for (std::size_t n = 0; n < maskOfA.size(); ++n) {
-    both += maskOfA[n] & maskOfB[n];
-    sum += maskOfA[n] + maskOfB[n];
-  }
-  return 2.0 * static_cast<double>(both) / static_cast<double>(sum);
 }
 
 // Reads the file again and compares every structure with its mask.
@@ -142,30 +68,6 @@ Result<void> verify(const std::filesystem::path& path,
   return {};
 }
 
-// Those to write, in list order; empty structures are named and left out.
-Result<std::vector<Structure>> chosen(const Segmentation& segmentation,
-                                      const std::vector<StructureId>& only,
-                                      bool includeEmpty,
-                                      Warnings& warnings) {
-  std::vector<Structure> result;
-  for (const Structure& structure : segmentation.structures()) {
-    if (!only.empty() && std::find(only.begin(), only.end(), structure.id) == only.end()) {
-      continue;
-    }
-    if (!includeEmpty && segmentation.boundsOf(structure.id).empty()) {
-      warnings.push_back(
-          {WarningCode::LeftOut, fmt::format("'{}' is empty and was left out.", structure.name)});
-      continue;
-    }
-    result.push_back(structure);
-  }
-  if (result.empty()) {
-    return fail(ErrorCode::InputRefused,
-                "There is nothing to write: every structure is empty. Segment or draw one first.");
-  }
-  return result;
-}
-
 }  // namespace
 
 Result<WrittenRtStruct> writeRtStruct(const std::filesystem::path& path,
@@ -179,14 +81,16 @@ Result<WrittenRtStruct> writeRtStruct(const std::filesystem::path& path,
   const Geometry& geometry = segmentation.geometry();
   ARGAND_ASSIGN(const SlicePlanes planes, SlicePlanes::create(geometry, source));
   RtStructOptions effective = options;
-  ARGAND_ASSIGN(const SourceSeries whole,
-                completed(source, geometry, options.inventUids, effective));
+  ARGAND_ASSIGN(const CompletedSource whole, completed(source, geometry, options.inventUids));
+  if (whole.invented) {
+    effective.seriesDescription += " (UIDs invented)";
+  }
   WrittenRtStruct result;
   ARGAND_ASSIGN(const std::vector<Structure> structures,
                 chosen(segmentation, only, options.includeEmpty, result.warnings));
 
   return guarded(ErrorCode::OutputFailed, "writing the RTSTRUCT", [&]() -> Result<WrittenRtStruct> {
-    RtStructDataset dataset(whole, planes);
+    RtStructDataset dataset(whole.series, planes);
     dataset.setHeader(effective, structures);
     std::vector<StructureId> ids;
     for (const Structure& structure : structures) {
@@ -205,7 +109,8 @@ Result<WrittenRtStruct> writeRtStruct(const std::filesystem::path& path,
     report(progress, "Writing the file", 0.0);
     ARGAND_TRY(pending.named(dataset.save(pending.temporary())));
     report(progress, "Reading it back", 0.0);
-    ARGAND_TRY(verify(pending.temporary(), segmentation, whole, ids, stop, result.structures));
+    ARGAND_TRY(
+        verify(pending.temporary(), segmentation, whole.series, ids, stop, result.structures));
     ARGAND_TRY(checkStop(stop));
     ARGAND_TRY(pending.commit());
     append(result.warnings, dataset.warnings());

@@ -114,7 +114,13 @@ Result<Volume> readSeries(const SeriesEntry& entry,
         windows = windowsOf(object.dataset());
       }
       source.slices.push_back(frame.slice);
-      source.lossy = source.lossy || lossyCompressed(object.dataset());
+      if (lossyCompressed(object.dataset())) {
+        source.lossy = true;
+        if (source.lossyRatio.empty()) {
+          source.lossyRatio = textOf(object.dataset(), DCM_LossyImageCompressionRatio);
+          source.lossyMethod = textOf(object.dataset(), DCM_LossyImageCompressionMethod);
+        }
+      }
       report(progress,
              "Reading slices",
              static_cast<double>(k + 1) / static_cast<double>(entry.files.size()),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/rtstruct/rtstruct.h"
 #include "tests/support/dicom_fixture.h"
+#include "tests/support/matchers.h"
 #include "tests/support/test_data.h"
 
 #include <dcmtk/config/osconfig.h>
@@ -15,6 +16,7 @@
 namespace argand::dicom {
 namespace {
 
+using test::Says;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -53,8 +55,7 @@ class RtStructReader : public ::testing::Test {
     return readRtStruct(m_path, m_geometry, m_source, rule);
   }
 
-  void expectVoxels(std::int64_t voxels,
-                    const ::testing::Matcher<std::vector<std::string>>& warned) {
+  void expectVoxels(std::int64_t voxels, const ::testing::Matcher<Warnings>& warned) {
     const auto result = read();
     ASSERT_TRUE(result) << result.error().message;
     ASSERT_EQ(result->segmentation.structures().size(), 1U);
@@ -80,7 +81,7 @@ TEST_F(RtStructReader, DoesWithoutContourImages) {
 
 TEST_F(RtStructReader, SaysThatTheNumberOfPointsIsWrongAndReadsThem) {
   alter([](DcmDataset& set) { contour(set).putAndInsertString(DCM_NumberOfContourPoints, "99"); });
-  expectVoxels(24, ElementsAre(HasSubstr("1 contour with a wrong Number of Contour Points")));
+  expectVoxels(24, ElementsAre(Says("1 contour with a wrong Number of Contour Points")));
 }
 
 TEST_F(RtStructReader, LeavesOpenAndPointContoursOutWithAWarning) {
@@ -88,7 +89,7 @@ TEST_F(RtStructReader, LeavesOpenAndPointContoursOutWithAWarning) {
     contour(set).putAndInsertString(DCM_ContourGeometricType, "OPEN_PLANAR");
     contour(set, 1).putAndInsertString(DCM_ContourGeometricType, "POINT");
   });
-  expectVoxels(0, ElementsAre(HasSubstr("open"), HasSubstr("single points")));
+  expectVoxels(0, ElementsAre(Says("open"), Says("single points")));
 }
 
 TEST_F(RtStructReader, LeavesNonPlanarAndOffPlaneContoursOutWithAWarning) {
@@ -97,7 +98,7 @@ TEST_F(RtStructReader, LeavesNonPlanarAndOffPlaneContoursOutWithAWarning) {
     contour(set).putAndInsertString(DCM_NumberOfContourPoints, "3");
     contour(set, 1).putAndInsertString(DCM_ContourData, "0\\12\\90\\5\\12\\90\\5\\17\\90");
   });
-  expectVoxels(0, ElementsAre(HasSubstr("parallel"), HasSubstr("no image slice")));
+  expectVoxels(0, ElementsAre(Says("parallel"), Says("no image slice")));
 }
 
 TEST_F(RtStructReader, LeavesOutCoordinatesThatAreNoNumbers) {
@@ -105,7 +106,7 @@ TEST_F(RtStructReader, LeavesOutCoordinatesThatAreNoNumbers) {
     contour(set).putAndInsertString(DCM_ContourData, "1\\2\\three\\4\\5\\6\\7\\8\\9");
     contour(set, 1).putAndInsertString(DCM_ContourData, "1\\2\\3\\4");
   });
-  expectVoxels(0, ElementsAre(HasSubstr("2 contours left out")));
+  expectVoxels(0, ElementsAre(Says("2 contours left out")));
 }
 
 TEST_F(RtStructReader, PutsAContourBetweenSlicesOnTheNearerOne) {
@@ -134,9 +135,8 @@ TEST_F(RtStructReader, DropsNothingIntoASliceThatIsMissing) {
   const auto& structures = result->segmentation.structures();
   // The contour at 106 is within half of 9 mm of slice 109, but that slice is 3 mm thick.
   EXPECT_EQ(result->segmentation.boundsOf(structures[0].id).end.k, 1);
-  EXPECT_THAT(
-      result->warnings,
-      ElementsAre(HasSubstr("2 images that this series lacks"), HasSubstr("no image slice")));
+  EXPECT_THAT(result->warnings,
+              ElementsAre(Says("2 images that this series lacks"), Says("no image slice")));
 }
 
 TEST_F(RtStructReader, CombinesXorContoursAndTheirCommonMisspelling) {
@@ -185,7 +185,7 @@ TEST_F(RtStructReader, RefusesAnotherFrameOfReferenceByName) {
   other.frameOfReferenceUid = "2.25.5";
   const auto doubtful = readRtStruct(m_path, m_geometry, other);
   ASSERT_TRUE(doubtful);  // it refers to these very images
-  EXPECT_THAT(doubtful->warnings, ElementsAre(HasSubstr("another Frame of Reference")));
+  EXPECT_THAT(doubtful->warnings, ElementsAre(Says("another Frame of Reference")));
   for (SourceSlice& slice : other.slices) {
     slice.sopInstanceUid += ".9";
   }
@@ -203,7 +203,7 @@ TEST_F(RtStructReader, FillsOnAnotherSeriesOfTheSameSpaceAndSaysSo) {
   }
   const auto result = readRtStruct(m_path, fine, other);
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_THAT(result->warnings, ElementsAre(HasSubstr("another series")));
+  EXPECT_THAT(result->warnings, ElementsAre(Says("another series")));
   EXPECT_GT(result->segmentation.voxelCount(result->segmentation.structures()[0].id), 0);
 }
 

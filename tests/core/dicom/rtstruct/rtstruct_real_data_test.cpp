@@ -3,6 +3,7 @@
 #include "core/dicom/rtstruct/rtstruct.h"
 #include "core/dicom/series/series.h"
 #include "core/io/image_file.h"
+#include "tests/support/matchers.h"
 #include "tests/support/test_data.h"
 
 #include <gmock/gmock.h>
@@ -11,6 +12,7 @@
 namespace argand::dicom {
 namespace {
 
+using test::Says;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -119,10 +121,10 @@ TEST(RealStudies, DoubtsAboutReferencesAreNamed) {
     const auto read = readRtStruct(structs, study.image->geometry(), *study.image->source);
     ASSERT_TRUE(read) << read.error().message;
     if (structs.filename() == "rt.dcm") {  // made with a Frame of Reference of its own
-      EXPECT_THAT(read->warnings, Contains(HasSubstr("another Frame of Reference")));
+      EXPECT_THAT(read->warnings, Contains(Says("another Frame of Reference")));
     } else {  // drawn on more slices than the two that are there
-      EXPECT_THAT(read->warnings, Contains(HasSubstr("that this series lacks")));
-      EXPECT_THAT(read->warnings, Contains(HasSubstr("no image slice lies there")));
+      EXPECT_THAT(read->warnings, Contains(Says("that this series lacks")));
+      EXPECT_THAT(read->warnings, Contains(Says("no image slice lies there")));
     }
     for (const Structure& structure : read->segmentation.structures()) {
       EXPECT_GT(read->segmentation.voxelCount(structure.id), 0) << structure.name;

@@ -4,6 +4,7 @@
 #include "core/volume/label_table.h"
 #include "tests/core/dicom/rtstruct/nine_shapes.h"
 #include "tests/support/dicom_fixture.h"
+#include "tests/support/matchers.h"
 #include "tests/support/test_data.h"
 
 #include <dcmtk/config/osconfig.h>
@@ -19,6 +20,7 @@ namespace argand::dicom {
 namespace {
 
 using test::gridOf;
+using test::Says;
 using test::sourceOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -79,7 +81,7 @@ void expectRoundTrip(const Geometry& geometry, const SourceSeries& source) {
     options.holes = style;
     const auto written = writeRtStruct(path, masks, source, options);
     ASSERT_TRUE(written) << written.error().message;
-    EXPECT_TRUE(written->warnings.empty()) << written->warnings.front();
+    EXPECT_TRUE(written->warnings.empty()) << joined(written->warnings);
     for (const WrittenStructure& structure : written->structures) {
       EXPECT_EQ(structure.diceReadBack, 1.0);
       EXPECT_GT(structure.contours, 0);
@@ -413,7 +415,7 @@ TEST(RtStruct, LeavesEmptyStructuresOutUnlessAsked) {
   const auto without = writeRtStruct(path, masks, sourceOf(geometry));
   ASSERT_TRUE(without);
   EXPECT_EQ(without->structures.size(), 3U);
-  EXPECT_THAT(without->warnings, ElementsAre(HasSubstr("'Nothing' is empty")));
+  EXPECT_THAT(without->warnings, ElementsAre(Says("'Nothing' is empty")));
   RtStructOptions options;
   options.includeEmpty = true;
   const auto with = writeRtStruct(path, masks, sourceOf(geometry), options);
@@ -438,19 +440,23 @@ TEST(RtStruct, CutsWhatIsTooLongAndSaysSo) {
   ball.name = std::string(70, 'n');
   masks.update(ball);
   Structure shell = masks.structures()[1];
-  shell.name = "\xe8\x84\xb3";  // not in ISO_IR 100
+  shell.name = "\xe8\x84\xb3";  // not in ISO_IR 100, so all is written in UTF-8
   masks.update(shell);
   const auto path = test::testDir() / "rt.dcm";
   const auto written = writeRtStruct(path, masks, source);
   ASSERT_TRUE(written) << written.error().message;
-  EXPECT_EQ(written->warnings.size(), 3U);
+  EXPECT_EQ(written->warnings.size(), 2U);
   const auto file = loaded(path);
   DcmDataset& set = *file->getDataset();
   EXPECT_EQ(valueOf(set, DCM_StudyID), "STUDY-ID-OF-MORE");
   EXPECT_EQ(valueOf(set, DCM_PatientID), std::string(70, '7'));  // never altered
   EXPECT_EQ(valueOf(itemOf(set, DCM_StructureSetROISequence, 0), DCM_ROIName),
             std::string(64, 'n'));
-  EXPECT_EQ(valueOf(itemOf(set, DCM_StructureSetROISequence, 1), DCM_ROIName), "?");
+  EXPECT_EQ(valueOf(itemOf(set, DCM_StructureSetROISequence, 1), DCM_ROIName), shell.name);
+  EXPECT_EQ(valueOf(set, DCM_SpecificCharacterSet), "ISO_IR 192");
+  EXPECT_EQ(valueOf(set, DCM_PatientName),
+            "Fixture^Mar\xc3\xad"
+            "a");
 }
 
 TEST(RtStruct, GivesEveryExportNewUids) {
