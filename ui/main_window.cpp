@@ -230,7 +230,8 @@ bool MainWindow::askTake(const QStringList& reviewed) {
                           tr("This takes voxels from organs that are marked as reviewed:\n\n%1\n\n"
                              "They would have to be reviewed again.")
                               .arg(reviewed.join(QStringLiteral(", "))),
-                          {tr("Leave them"), tr("Take the voxels")}) == 1;
+                          {tr("Take the voxels")},
+                          -1) == 0;
 }
 
 void MainWindow::showSegmentDialog() {

@@ -7,7 +7,10 @@
 #include <QComboBox>
 #include <QDragEnterEvent>
 #include <QMenu>
+#include <QMessageBox>
 #include <QMimeData>
+#include <QPushButton>
+#include <QTimer>
 #include <QTreeView>
 #include <QUrl>
 
@@ -208,7 +211,7 @@ TEST_F(MainWindowWork, AnExportAsksBeforeItReplacesAnyFile) {
     QStringList shown = message_box::takeShown();
     ASSERT_EQ(shown.size(), 1);
     EXPECT_TRUE(shown[0].contains(QLatin1String(name)));
-    message_box::primeAnswer(1);
+    message_box::primeAnswer(0);
     EXPECT_TRUE(exportTo(file, format).contains(QStringLiteral("was written")));
     EXPECT_NE(bytesOf(file), "Somebody else's.");
     EXPECT_FALSE(session().modified());
@@ -216,6 +219,63 @@ TEST_F(MainWindowWork, AnExportAsksBeforeItReplacesAnyFile) {
     session().undo();
     session().redo();
   }
+}
+
+// The question itself: Enter keeps the file, and so does Esc.
+TEST_F(MainWindowWork, EnterInTheQuestionKeepsTheFile) {
+  openTwo();
+  paint(QStringLiteral("Liver"));
+  std::ofstream(m_folder / "x.dcm") << "Somebody else's.";
+  for (const Qt::Key key : {Qt::Key_Return, Qt::Key_Escape}) {
+    bool stood = false;
+    QTimer::singleShot(200, m_window.get(), [&] {
+      auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+      ASSERT_NE(box, nullptr);
+      stood = true;
+      picture(*box, "question-replace");
+      QTest::keyClick(box, key);
+    });
+    static_cast<void>(exportTo(m_folder / "x.dcm", kRtStruct));
+    EXPECT_TRUE(stood);
+    EXPECT_EQ(bytesOf(m_folder / "x.dcm"), "Somebody else's.");
+  }
+}
+
+TEST_F(MainWindowWork, ASegmentationThatEndsDuringAStrokeWaitsForIt) {
+  openTwo();
+  const StructureId organ = session().addStructure(QStringLiteral("Mine"));
+  session().setTool(Tool::Paint);
+  trigger("segmentAction");
+  auto& start = find("segmentStart");
+  ASSERT_TRUE(QTest::qWaitFor([&] { return start.isEnabled(); }, kLongMs));
+  start.click();
+  ASSERT_TRUE(session().beginStroke(session().volume()->geometry().centerMm(), 2, false));
+  ASSERT_TRUE(idle());
+  QTest::qWait(50);
+  EXPECT_EQ(session().segmentation().structures().size(), 1U);
+  ASSERT_TRUE(session().strokeActive());
+  session().endStroke();
+  EXPECT_EQ(session().segmentation().structures().size(), 3U);
+  EXPECT_GT(session().segmentation().voxelCount(organ), 0);
+  session().undo();
+  EXPECT_EQ(session().segmentation().structures().size(), 1U);
+  EXPECT_GT(session().segmentation().voxelCount(organ), 0);
+}
+
+TEST_F(MainWindowWork, LeavingAsksWithAllThatWouldBeLostInSight) {
+  openTwo();
+  paint(QStringLiteral("Spleen"));
+  show(m_keys[0]);
+  paint(QStringLiteral("Liver"));
+  QTimer::singleShot(200, m_window.get(), [&] {
+    auto* box = qobject_cast<QMessageBox*>(QApplication::activeModalWidget());
+    ASSERT_NE(box, nullptr);
+    EXPECT_NE(box->defaultButton()->text(), QStringLiteral("Leave them"));
+    picture(*box, "question-leave");
+    QTest::keyClick(box, Qt::Key_Escape);
+  });
+  EXPECT_FALSE(m_window->close());
+  EXPECT_TRUE(session().modified());
 }
 
 TEST_F(MainWindowWork, AsksForTheFilesOfLayersToo) {
@@ -230,7 +290,7 @@ TEST_F(MainWindowWork, AsksForTheFilesOfLayersToo) {
   after.assign(second, box, after.mask(first, box));
   ASSERT_TRUE(session().apply(edit::difference(session().segmentation(), after, "Add")));
   std::ofstream(m_folder / "x-layer2.nii.gz") << "Somebody else's.";
-  message_box::primeAnswer(0);
+  message_box::primeAnswer(-1);
   static_cast<void>(exportTo(m_folder / "x.nii.gz", kNifti));
   EXPECT_EQ(bytesOf(m_folder / "x-layer2.nii.gz"), "Somebody else's.");
   EXPECT_FALSE(fs::exists(m_folder / "x-layer1.nii.gz"));

@@ -260,7 +260,8 @@ bool ExportDialog::mayReplace(const std::vector<std::filesystem::path>& files) {
                           tr("There is a file of this name already:\n\n%1\n\nIts present "
                              "content would be lost.")
                               .arg(existing.join(u'\n')),
-                          {tr("Keep it"), tr("Replace")}) == 1;
+                          {tr("Replace")},
+                          -1) == 0;
 }
 
 void ExportDialog::start() {

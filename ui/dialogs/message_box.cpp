@@ -46,8 +46,9 @@ int ask(QWidget* parent,
   for (const QString& button : buttons) {
     added << box.addButton(button, QMessageBox::ActionRole);
   }
-  box.setDefaultButton(added[defaultButton]);
-  box.setEscapeButton(box.addButton(QMessageBox::Cancel));
+  QPushButton* cancel = box.addButton(QMessageBox::Cancel);
+  box.setEscapeButton(cancel);
+  box.setDefaultButton(defaultButton < 0 ? cancel : added[defaultButton]);
   box.exec();
   for (int n = 0; n < added.size(); ++n) {
     if (box.clickedButton() == added[n]) {

@@ -10,8 +10,8 @@ class QWidget;
 // so that a test can give the answers beforehand.
 namespace argand::ui::message_box {
 
-// The index of the button pressed, or -1 where it was closed. `defaultButton` is
-// what Enter presses.
+// The index of the button pressed, or -1 where it was closed or cancelled, which every
+// question offers. `defaultButton` is what Enter presses; -1: Cancel.
 [[nodiscard]] int ask(QWidget* parent,
                       const QString& title,
                       const QString& text,

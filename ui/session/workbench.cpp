@@ -71,16 +71,16 @@ Workbench::~Workbench() = default;
 
 template <typename Task, typename Done>
 void Workbench::run(const QString& title, Task task, Done done, FailureSignal onFailure) {
-  const bool started =
-      m_jobs.start(title,
-                   std::move(task),
-                   [this, title, onFailure, done = std::move(done)](auto result) mutable {
-                     if (result) {
-                       done(std::move(*result));
-                     } else {
-                       fail(title, result.error(), onFailure);
-                     }
-                   });
+  const bool started = m_jobs.start(
+      title, std::move(task), [this, title, onFailure, done = std::move(done)](auto result) {
+        if (!result) {
+          fail(title, result.error(), onFailure);
+          return;
+        }
+        // A stroke is drawn to its end: neither is lost to the other.
+        const auto kept = std::make_shared<decltype(result)>(std::move(result));
+        whenNoStroke([done, kept]() mutable { done(std::move(**kept)); });
+      });
   if (!started) {
     m_session.say(
         tr("%1 is still running. Wait for it, or cancel it with Esc.").arg(m_jobs.title()));
@@ -341,9 +341,7 @@ void Workbench::segment(infer::SegmentRequest request) {
                                            const ProgressFn& progress) {
         return infer::segment(request, m_models, stop, progress);
       },
-      [this](const infer::SegmentResult& result) {
-        whenNoStroke([this, result] { takeSegmented(result); });
-      },
+      [this](const infer::SegmentResult& result) { takeSegmented(result); },
       &Workbench::segmentFailed);
 }
 

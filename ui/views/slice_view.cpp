@@ -5,6 +5,7 @@
 #include "ui/views/view_style.h"
 #include "viz/window_level.h"
 
+#include <QCursor>
 #include <QEnterEvent>
 #include <QKeyEvent>
 #include <QMouseEvent>
@@ -166,7 +167,11 @@ void SliceView::resizeEvent(QResizeEvent* event) {
   if (m_session.volume()) {
     m_camera.mmPerPixel *= after.mmPerPixel / before.mmPerPixel;
   }
-  tellPointer();
+  if (m_mouse) {  // the view has moved under it
+    const QPoint now = mapFromGlobal(QCursor::pos());
+    m_mouse = rect().contains(now) ? std::optional<QPointF>(now) : std::nullopt;
+    emit pointerMoved(m_mouse ? std::optional(lpsFromWidget(*m_mouse)) : std::nullopt);
+  }
   redraw();
 }
 
