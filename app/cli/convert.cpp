@@ -97,11 +97,11 @@ Result<Outcome> convert(const ConvertOptions& options, const Context& context) {
 
 Action addConvert(CLI::App& verb) {
   auto options = std::make_shared<ConvertOptions>();
-  verb.add_option("IN", options->in, "An image, a folder of DICOM, or an RTSTRUCT")->required();
+  verb.add_option("IN", options->in, "An image, a folder of DICOM, an RTSTRUCT or a SEG")->required();
   verb.add_option("OUT", options->out, "A .nii.gz, .nii, .nrrd or .mha file, or a DICOM folder")
       ->required();
   verb.add_option("--series", options->series, "Series Instance UID, where there are several");
-  verb.add_option("--reference", options->reference, "The series that an RTSTRUCT lies on");
+  verb.add_option("--reference", options->reference, "The series that an RTSTRUCT or SEG lies on");
   verb.add_option("--names", options->names, "JSON file of label names");
   verb.add_option("--modality", options->modality, "For a DICOM folder: CT or MR")
       ->check(CLI::IsMember({"CT", "MR"}));

@@ -236,7 +236,7 @@ Result<Outcome> demo(const DemoOptions& options, const Context& context) {
   SegmentJob job;
   job.in = series;
   job.model = kModel;
-  job.as = "rtstruct";
+  job.dicom.as = "rtstruct";
   job.outputs = {options.out / "hippocampi.nii.gz", options.out / "hippocampi.dcm"};
   for (const AtlasSide& side : kSides) {
     job.regions.push_back(regionAround(atlas.labels, side));

@@ -63,9 +63,9 @@ std::vector<Verb> addVerbs(CLI::App& app) {
 
   const Known known[] = {
       {"info", "What studies, series and volumes there are under a path", addInfo},
-      {"convert", "An image to another format; an RTSTRUCT to a label map", addConvert},
+      {"convert", "An image to another format; an RTSTRUCT or SEG to a label map", addConvert},
       {"segment", "Segment a study with a model", addSegment},
-      {"export", "Write a label map as RTSTRUCT", addExport},
+      {"export", "Write a label map as RTSTRUCT or DICOM SEG", addExport},
       {"plan", "How a network would run on which devices, and whether it fits", addPlan},
       {"bench", "Time one network with random weights on this machine", addBench},
       {"evaluate", "Compare a label map with a reference", addEvaluate},

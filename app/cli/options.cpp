@@ -64,11 +64,6 @@ Result<std::string> planText(const std::string& option) {
 }
 
 Result<void> checkOutput(const fs::path& path, const std::string& as) {
-  if (as == "seg") {
-    return fail(ErrorCode::Usage,
-                "This version does not write DICOM SEG. Write an RTSTRUCT (--as rtstruct) or a "
-                "label map (.nii.gz, .nrrd, .mha).");
-  }
   const bool labelMap = io::formatOf(path).has_value();
   const bool dicom = path.extension() == ".dcm";
   if (!labelMap && !dicom) {
@@ -77,10 +72,18 @@ Result<void> checkOutput(const fs::path& path, const std::string& as) {
                             ".nrrd, .mha and .dcm.",
                             displayed(path)));
   }
-  if (dicom && as != "rtstruct") {
+  if (dicom && as.empty()) {
     return fail(
         ErrorCode::Usage,
-        fmt::format("{} can be more than one thing in DICOM: add --as rtstruct.", displayed(path)));
+        fmt::format("{} can be more than one thing in DICOM: add --as rtstruct or --as seg.",
+                    displayed(path)));
+  }
+  if (!dicom && !as.empty()) {
+    return fail(ErrorCode::Usage,
+                fmt::format("--as {} writes DICOM, and the ending of {} is another format's: name "
+                            "a file that ends in .dcm.",
+                            as,
+                            displayed(path)));
   }
   std::error_code ignored;
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");

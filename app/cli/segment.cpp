@@ -14,8 +14,6 @@ Action addSegment(CLI::App& verb) {
   verb.add_option("--model", job->model, "The model's id; see argand-cli models list")->required();
   verb.add_option("--out", job->outputs, "Where the result goes; repeat for several formats")
       ->required();
-  verb.add_option("--as", job->as, "What an output ending in .dcm is: rtstruct")
-      ->check(CLI::IsMember({"rtstruct", "seg"}));
   const std::map<std::string, infer::SegmentMode> modes{{"auto", infer::SegmentMode::Auto},
                                                         {"whole", infer::SegmentMode::Whole},
                                                         {"window", infer::SegmentMode::Window}};
@@ -33,7 +31,7 @@ Action addSegment(CLI::App& verb) {
   verb.add_option("--plan", job->plan, "A plan's file, or words that bind it: single, slabs");
   verb.add_flag("--force", job->force, "Run in spite of a modality or extent the model is not for");
   devices->addTo(verb);
-  job->rtstruct.addTo(verb);
+  job->dicom.addTo(verb, "What an output ending in .dcm is: rtstruct or seg");
   return [job, devices](Context& context) -> Result<Outcome> {
     ARGAND_ASSIGN(job->devices, devices->parse());
     ARGAND_ASSIGN(const SegmentDone done, runSegment(*job, context));

@@ -40,8 +40,8 @@ Result<void> checkJob(const SegmentJob& job, const std::stop_token& stop) {
   }
   for (const fs::path& output : job.outputs) {
     // --as speaks of the DICOM file; a label map beside it needs none.
-    const bool dicom = output.extension() == ".dcm" || job.as == "seg";
-    ARGAND_TRY(checkOutput(output, dicom ? job.as : std::string()));
+    const bool dicom = output.extension() == ".dcm";
+    ARGAND_TRY(checkOutput(output, dicom ? job.dicom.as : std::string()));
   }
   return study::checkOutputs(job.outputs, inputsOf(job), stop);
 }
@@ -70,19 +70,18 @@ Result<std::vector<fs::path>> write(const SegmentJob& job,
   std::vector<fs::path> written;
   for (const fs::path& output : job.outputs) {
     if (output.extension() == ".dcm") {
-      RtStructSettings settings = job.rtstruct;
+      DicomSettings settings = job.dicom;
       for (const std::string& sentence : done.result.plan.overrides) {
         settings.remark += (settings.remark.empty() ? "" : " ") + sentence;
       }
-      ARGAND_ASSIGN(const dicom::WrittenRtStruct rtstruct,
-                    writeRtStruct(output,
-                                  done.result.segmentation,
-                                  *done.volume,
-                                  settings,
-                                  {},
-                                  context.stop,
-                                  context.progress));
-      append(warnings, rtstruct.warnings);
+      ARGAND_ASSIGN(const WrittenDicom object,
+                    writeDicom(output,
+                               done.result.segmentation,
+                               *done.volume,
+                               settings,
+                               context.stop,
+                               context.progress));
+      append(warnings, object.warnings);
       written.push_back(output);
     } else {
       ARGAND_ASSIGN(const auto files,
@@ -110,7 +109,7 @@ Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
   done.readSeconds = reading.seconds();
   for (const fs::path& output : job.outputs) {
     if (output.extension() == ".dcm") {
-      ARGAND_TRY(checkReference(*done.volume, job.rtstruct));
+      ARGAND_TRY(checkReference(*done.volume, job.dicom));
     }
   }
   for (const std::string& text : job.regions) {

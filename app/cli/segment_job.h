@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "app/cli/rtstruct_output.h"
+#include "app/cli/dicom_output.h"
 #include "app/cli/verb.h"
 #include "core/infer/segmenter.h"
 
@@ -13,7 +13,6 @@ struct SegmentJob {
   std::vector<std::filesystem::path> channels;  // the model's further inputs
   std::string model;
   std::vector<std::filesystem::path> outputs;
-  std::string as;
   infer::SegmentMode mode = infer::SegmentMode::Auto;
   std::string series;
   std::string plan;
@@ -21,7 +20,7 @@ struct SegmentJob {
   std::vector<std::string> labels;
   bool force = false;
   engine::DeviceChoice devices;
-  RtStructSettings rtstruct;
+  DicomSettings dicom;
 };
 
 struct SegmentDone {

@@ -74,8 +74,8 @@ struct DeviceOptions {
 // The text of --plan: words as they are, a file's content where it names one.
 [[nodiscard]] Result<std::string> planText(const std::string& option);
 
-// "a.dcm" and "--as rtstruct": fails with Usage where the two do not go
-// together, or where the format is not written by this version.
+// "a.dcm" and "--as rtstruct" or "--as seg": fails with Usage where the two do not
+// go together, or where there is no folder to write into.
 [[nodiscard]] Result<void> checkOutput(const std::filesystem::path& path, const std::string& as);
 
 // The table of --names; empty where the option is.

@@ -249,7 +249,7 @@ void ObjectWriter::setSeriesAndEquipment(const char* sopClassUid,
       m_dataset, DCM_PositionReferenceIndicator, m_source.positionReferenceIndicator, kLongestLo);
 }
 
-void ObjectWriter::addInstances(DcmSequenceOfItems& instances) {
+void ObjectWriter::addInstances(DcmSequenceOfItems& instances, Naming naming) {
   std::map<std::string, std::string> frames;  // of multi-frame instances
   for (const SourceSlice& slice : m_source.slices) {
     if (slice.frame > 0) {
@@ -265,7 +265,7 @@ void ObjectWriter::addInstances(DcmSequenceOfItems& instances) {
     DcmItem& image = newItem(instances);
     put(image, DCM_ReferencedSOPClassUID, slice.sopClassUid);
     put(image, DCM_ReferencedSOPInstanceUID, slice.sopInstanceUid);
-    if (slice.frame > 0) {
+    if (slice.frame > 0 && naming == Naming::Images) {
       put(image, DCM_ReferencedFrameNumber, frames[slice.sopInstanceUid]);
     }
   }

@@ -69,8 +69,10 @@ class ObjectWriter {
                              const char* seriesNumber,
                              const std::string& description,
                              const std::vector<Structure>& structures);
-  // One item per instance of the source, with the numbers of its frames.
-  void addInstances(DcmSequenceOfItems& instances);
+  // One item per instance of the source; with the numbers of its frames where the
+  // sequence names images (PS3.3 10.3) and not only instances (10.8).
+  enum class Naming { Instances, Images };
+  void addInstances(DcmSequenceOfItems& instances, Naming naming);
   // The image of slice `k`.
   void addInstance(DcmSequenceOfItems& instances, std::int64_t k);
 

@@ -6,14 +6,14 @@
 #include <span>
 #include <string_view>
 
-// Layout, all little-endian: "ARGEDIT1", u64 length of the body, the body, u64
+// Layout, all little-endian: "ARGEDIT2", u64 length of the body, the body, u64
 // FNV-1a hash of the body. In the body a string or a byte block is preceded by
 // its length, a list by its count.
 namespace argand::edit {
 
 namespace {
 
-constexpr std::string_view kMagic = "ARGEDIT1";
+constexpr std::string_view kMagic = "ARGEDIT2";
 
 // http://www.isthe.com/chongo/tech/comp/fnv: any one changed byte changes it.
 std::uint64_t hashOf(std::span<const std::byte> bytes) {
@@ -118,15 +118,31 @@ class Reader {
   bool m_good = true;
 };
 
+void write(Writer& writer, const std::optional<Code>& code) {
+  writer.number(code.has_value() ? 1 : 0, 1);
+  if (code) {
+    writer.text(code->scheme);
+    writer.text(code->value);
+    writer.text(code->meaning);
+  }
+}
+
+std::optional<Code> readCode(Reader& reader) {
+  if (reader.choice(1) == 0) {
+    return std::nullopt;
+  }
+  Code code;
+  code.scheme = reader.text();
+  code.value = reader.text();
+  code.meaning = reader.text();
+  return code;
+}
+
 void write(Writer& writer, const Structure& structure) {
   writer.number(structure.id, 4);
   writer.text(structure.name);
-  writer.number(structure.code.has_value() ? 1 : 0, 1);
-  if (structure.code) {
-    writer.text(structure.code->scheme);
-    writer.text(structure.code->value);
-    writer.text(structure.code->meaning);
-  }
+  write(writer, structure.category);
+  write(writer, structure.code);
   writer.number(structure.color.red, 1);
   writer.number(structure.color.green, 1);
   writer.number(structure.color.blue, 1);
@@ -147,12 +163,8 @@ Structure readStructure(Reader& reader) {
   Structure structure;
   structure.id = static_cast<StructureId>(reader.number(4));
   structure.name = reader.text();
-  if (reader.choice(1) != 0) {
-    Code& code = structure.code.emplace();
-    code.scheme = reader.text();
-    code.value = reader.text();
-    code.meaning = reader.text();
-  }
+  structure.category = readCode(reader);
+  structure.code = readCode(reader);
   structure.color.red = reader.choice(255);
   structure.color.green = reader.choice(255);
   structure.color.blue = reader.choice(255);

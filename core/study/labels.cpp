@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/base/text.h"
 #include "core/dicom/rtstruct/rtstruct.h"
+#include "core/dicom/seg/seg.h"
 #include "core/study/outputs.h"
 #include "core/study/study.h"
 #include "core/volume/resample.h"
@@ -18,18 +20,26 @@ bool onlyReordered(const Geometry& other, const Geometry& grid) {
   return order && sameGrid(reordered(other, *order), grid);
 }
 
-Result<LoadedLabels> loadRtStruct(const fs::path& path,
-                                  const Volume& reference,
-                                  const std::stop_token& stop) {
+// Contours or segments, on the slices of the series that they belong to.
+Result<LoadedLabels> loadObject(const Entry& object,
+                                const Volume& reference,
+                                const std::stop_token& stop) {
+  const bool seg = object.kind == dicom::ObjectKind::Seg;
   if (!reference.source) {
     return fail(ErrorCode::InputRefused,
-                fmt::format("{} is an RTSTRUCT, whose contours belong to a DICOM series; the image "
-                            "given is not from one. Give the folder of its series.",
-                            path.filename().string()));
+                fmt::format("{} is {}, which belongs to a DICOM series; the image given is not "
+                            "from one. Give the folder of its series.",
+                            displayed(object.path.filename()),
+                            seg ? "a DICOM SEG" : "an RTSTRUCT"));
   }
-  ARGAND_ASSIGN(
-      dicom::ReadRtStruct read,
-      dicom::readRtStruct(path, reference.geometry(), *reference.source, FillRule::EvenOdd, stop));
+  if (seg) {
+    ARGAND_ASSIGN(dicom::ReadSeg read,
+                  dicom::readSeg(object.path, reference.geometry(), *reference.source, stop));
+    return LoadedLabels{std::move(read.segmentation), std::move(read.warnings)};
+  }
+  ARGAND_ASSIGN(dicom::ReadRtStruct read,
+                dicom::readRtStruct(
+                    object.path, reference.geometry(), *reference.source, FillRule::EvenOdd, stop));
   return LoadedLabels{std::move(read.segmentation), std::move(read.warnings)};
 }
 
@@ -87,6 +97,15 @@ Result<LoadedLabelMap> loadLabelMap(const fs::path& path,
   return loaded;
 }
 
+Result<std::vector<std::string>> referencedSeries(const Entry& entry) {
+  if (entry.kind == dicom::ObjectKind::Seg) {
+    ARGAND_ASSIGN(dicom::SegSummary summary, dicom::summarizeSeg(entry.path));
+    return std::move(summary.referencedSeriesUids);
+  }
+  ARGAND_ASSIGN(dicom::RtStructSummary summary, dicom::summarizeRtStruct(entry.path));
+  return std::move(summary.referencedSeriesUids);
+}
+
 Result<LoadedLabels> loadSegmentation(const fs::path& path,
                                       const Volume& reference,
                                       const LabelTable& names,
@@ -101,17 +120,11 @@ Result<LoadedLabels> loadSegmentation(const fs::path& path,
   });
   if (object == found.entries.end()) {
     return fail(ErrorCode::InputRefused,
-                fmt::format("{} holds no label map and no RTSTRUCT.{}",
+                fmt::format("{} holds no label map, no RTSTRUCT and no SEG.{}",
                             path.string(),
                             found.refused.empty() ? "" : " " + found.refused.front().reason));
   }
-  if (object->kind == dicom::ObjectKind::Seg) {
-    return fail(ErrorCode::InputRefused,
-                fmt::format("{} is a DICOM SEG, which this version does not read. Give a label map "
-                            "(.nii.gz, .nrrd, .mha) or an RTSTRUCT.",
-                            object->path.filename().string()));
-  }
-  return loadRtStruct(object->path, reference, stop);
+  return loadObject(*object, reference, stop);
 }
 
 Result<std::vector<fs::path>> saveLabels(const fs::path& path,

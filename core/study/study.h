@@ -75,7 +75,11 @@ struct LoadedLabels {
   Warnings warnings;  // resampled to the reference's grid, odd contours...
 };
 
-// A label map or an RTSTRUCT, on the grid of `reference`. Labels whose corners
+// The Series Instance UIDs of the images that an RTSTRUCT or SEG names as those it was
+// drawn on.
+[[nodiscard]] Result<std::vector<std::string>> referencedSeries(const Entry& entry);
+
+// A label map, an RTSTRUCT or a SEG, on the grid of `reference`. Labels whose corners
 // lie within 1 % of a voxel of the reference grid are on it; another grid is
 // resampled label-safe with a warning, one that only orders its axes otherwise
 // is brought over voxel for voxel, and one that does not overlap is refused.

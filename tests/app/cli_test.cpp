@@ -105,14 +105,6 @@ TEST_F(Cli, RefusesRtstructWithoutAFrameOfReferenceUnlessToldToInventOne) {
   EXPECT_TRUE(fs::exists(path("rs.dcm")));
 }
 
-TEST_F(Cli, SaysThatDicomSegIsNotWritten) {
-  writePhantom();
-  const CliRun seg = run("export " + path("labels.nii.gz") + " --reference " +
-                         path("image.nii.gz") + " --as seg --out " + path("seg.dcm"));
-  EXPECT_EQ(seg.status, 2);
-  EXPECT_THAT(seg.err, HasSubstr("DICOM SEG"));
-}
-
 TEST_F(Cli, PlansANetworkAndEndsWithFourWhereItCannotFit) {
   const std::string plan = "plan --network lamp-unet:n=8,classes=3 --size 64x64x64 --json ";
   const CliRun fits = run(plan + "--devices cpu:0,cpu:1");

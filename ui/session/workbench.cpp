@@ -195,9 +195,8 @@ void Workbench::showStructures(const study::Entry& entry) {
       [entry, images = std::move(images), shown = m_session.volume(), shownKey = m_session.key()](
           const std::stop_token& stop, const ProgressFn& progress) -> Result<Loaded> {
         Loaded result{shown, shownKey, std::nullopt, textOf(entry.title()), {}};
-        if (entry.kind == dicom::ObjectKind::RtStruct) {
-          ARGAND_ASSIGN(const dicom::RtStructSummary summary, dicom::summarizeRtStruct(entry.path));
-          const auto& wanted = summary.referencedSeriesUids;
+        if (entry.kind != dicom::ObjectKind::Image) {
+          ARGAND_ASSIGN(const std::vector<std::string> wanted, study::referencedSeries(entry));
           const auto refers = [&](const std::string& uid) {
             return std::find(wanted.begin(), wanted.end(), uid) != wanted.end();
           };

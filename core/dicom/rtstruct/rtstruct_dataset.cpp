@@ -43,7 +43,7 @@ void RtStructDataset::setStructureSet(const RtStructOptions& options) {
   put(study, DCM_ReferencedSOPInstanceUID, m_source.studyUid);
   DcmItem& series = newItem(newSequence(study, DCM_RTReferencedSeriesSequence));
   put(series, DCM_SeriesInstanceUID, m_source.seriesUid);
-  addInstances(newSequence(series, DCM_ContourImageSequence));
+  addInstances(newSequence(series, DCM_ContourImageSequence), Naming::Images);
   m_rois = &newSequence(m_dataset, DCM_StructureSetROISequence);
   m_contours = &newSequence(m_dataset, DCM_ROIContourSequence);
   m_observations = &newSequence(m_dataset, DCM_RTROIObservationsSequence);
