@@ -5,6 +5,7 @@
 #include "core/engine/run/parameters.h"
 #include "core/infer/run_network.h"
 #include "core/infer/segment_job.h"
+#include "core/volume/structure_table.h"
 
 #include <algorithm>
 #include <chrono>
@@ -58,6 +59,7 @@ LabelValue labelFor(Segmentation& segmentation,
   structure.origin = Origin::Automatic;
   structure.model = fmt::format("{} {}", card.name, card.version);
   structure.modelHash = card.weightsSha256;
+  complete(structure);
   structure.label = valueTaken(segmentation, found.value) ? LabelValue{0} : found.value;
   const StructureId id = segmentation.add(std::move(structure));
   return segmentation.find(id)->label;

@@ -2,6 +2,7 @@
 #include "core/volume/label_table.h"
 
 #include "core/base/text.h"
+#include "core/volume/structure_table.h"
 
 #include <algorithm>
 #include <array>
@@ -107,6 +108,9 @@ Color LabelTable::colorOf(LabelValue value) const {
   const auto found = m_entries.find(value);
   if (found != m_entries.end() && found->second.color) {
     return *found->second.color;
+  }
+  if (const KnownStructure* known = StructureTable::shipped().find(nameOf(value))) {
+    return known->color;
   }
   return paletteColor(value == 0 ? 0U : value - 1U);
 }

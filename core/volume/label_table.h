@@ -28,7 +28,8 @@ class LabelTable {
 
   // The entry's name, else "Label_<value>".
   [[nodiscard]] std::string nameOf(LabelValue value) const;
-  // The entry's colour, else one of a palette that keeps neighbours apart.
+  // The entry's colour, else that of the structure the name is known for, else one of a
+  // palette that keeps neighbours apart.
   [[nodiscard]] Color colorOf(LabelValue value) const;
 
   // {"1": "Liver"} or {"1": {"name": ..., "code": [scheme, value, meaning],

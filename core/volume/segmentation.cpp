@@ -3,6 +3,7 @@
 
 #include "core/base/assert.h"
 #include "core/volume/label_table.h"
+#include "core/volume/structure_table.h"
 
 #include <algorithm>
 #include <limits>
@@ -349,6 +350,7 @@ Segmentation segmentationFrom(const LabelMap& labels, const LabelTable& names) {
       structure.code = entry->second.code;
       structure.side = entry->second.side;
     }
+    complete(structure);
     segmentation.add(std::move(structure));
   }
   return segmentation;

@@ -45,7 +45,7 @@ struct Structure {
   StructureId id = 0;
   std::string name;
   std::optional<Code> category;  // what `code` is one of: an anatomical structure, a lesion
-  std::optional<Code> code;
+  std::optional<Code> code;      // what it is, without its side
   Color color;
   Side side = Side::None;
   Origin origin = Origin::Manual;

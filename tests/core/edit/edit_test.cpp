@@ -61,6 +61,7 @@ void changeSomething(Segmentation& segmentation, std::mt19937& random) {
         changed.name += "'";
         changed.color.green ^= 0x55;
         changed.code = Code{"SCT", "1", "one"};
+        changed.category = Code{"SCT", "2", "two"};
         changed.review = ReviewState::Flagged;
         segmentation.update(changed);
       }
