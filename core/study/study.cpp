@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/study/study.h"
 
+#include "core/base/file_walk.h"
+#include "core/base/text.h"
+
 #include <algorithm>
 
 namespace argand::study {
@@ -35,31 +38,30 @@ void addImageFile(const fs::path& path, Found& found) {
         {path,
          fmt::format("{} holds {} images (time points or components); Argand opens files with one. "
                      "Save the one you want as a file of its own.",
-                     path.filename().string(),
+                     displayed(path.filename()),
                      header->components),
          header->warnings});
     return;
   }
   Entry entry;
   entry.path = path;
-  entry.description = path.filename().string();
+  entry.description = displayed(path.filename());
   entry.geometry = header->geometry;
   entry.warnings = header->warnings;
   found.entries.push_back(std::move(entry));
 }
 
-Result<void> addDicom(const fs::path& path,
-                      Found& found,
-                      const std::stop_token& stop,
-                      const ProgressFn& progress) {
-  ARGAND_ASSIGN(dicom::ScanResult scanned, dicom::scan(path, stop, progress));
+void addScanned(dicom::ScanResult scanned, Found& found) {
   for (dicom::SeriesEntry& series : scanned.entries) {
     found.entries.push_back(entryOf(std::move(series)));
   }
   for (dicom::Refusal& refusal : scanned.refused) {
-    found.refused.push_back({refusal.path, refusal.reason, refusal.warnings});
+    found.refused.push_back({refusal.path,
+                             std::move(refusal.reason),
+                             std::move(refusal.warnings),
+                             refusal.files,
+                             refusal.ofImage});
   }
-  return {};
 }
 
 // How --series names one volume among several.
@@ -81,10 +83,28 @@ bool matches(const Entry& entry, const std::string& wanted) {
   return wanted == entry.seriesUid() || wanted == handleOf(entry);
 }
 
+bool isPrimary(const Entry& entry) {
+  return !entry.series || entry.series->primary;
+}
+
+// Beside an image file that was not named itself; a DICOM series says so by itself.
+Warning filesLeftOut(const std::vector<Refusal>& refused) {
+  int count = 0;
+  for (const Refusal& refusal : refused) {
+    count += refusal.files;
+  }
+  return {WarningCode::FilesLeftOut,
+          fmt::format("{} file{} beside this image could not be used; the first is {}: {}",
+                      count,
+                      count > 1 ? "s" : "",
+                      displayed(refused.front().path.filename()),
+                      refused.front().reason)};
+}
+
 }  // namespace
 
 std::string Entry::title() const {
-  std::string text = description.empty() ? path.filename().string() : description;
+  std::string text = description.empty() ? displayed(path.filename()) : description;
   if (!modality.empty()) {
     text += fmt::format(", {}", modality);
   }
@@ -93,37 +113,38 @@ std::string Entry::title() const {
   }
   if (series && series->stack > 0) {
     text += fmt::format(", part {}", series->stack);
+    if (!series->part.empty()) {
+      text += fmt::format(" ({})", series->part);
+    }
+  }
+  if (series && !series->primary) {
+    text += ", not for segmentation";
   }
   return text;
 }
 
 Result<Found> find(const fs::path& path, const std::stop_token& stop, const ProgressFn& progress) {
-  std::error_code error;
+  std::error_code ignored;
   Found found;
-  if (fs::is_regular_file(path, error)) {
-    if (io::formatOf(path)) {
+  if (!fs::is_directory(path, ignored)) {
+    if (fs::is_regular_file(path, ignored) && io::formatOf(path)) {
       addImageFile(path, found);
-    } else {
-      ARGAND_TRY(addDicom(path, found, stop, progress));
+      return found;
     }
+    ARGAND_ASSIGN(dicom::ScanResult scanned, dicom::scan(path, stop, progress));
+    addScanned(std::move(scanned), found);
     return found;
   }
-  if (!fs::is_directory(path, error)) {
-    return fail(ErrorCode::InputRefused,
-                fmt::format("There is no file or folder {}.", path.string()));
-  }
-  ARGAND_TRY(addDicom(path, found, stop, progress));
-  std::vector<fs::path> images;
-  for (auto it = fs::recursive_directory_iterator(
-           path, fs::directory_options::skip_permission_denied, error);
-       !error && it != fs::recursive_directory_iterator();
-       it.increment(error)) {
-    if (it->is_regular_file(error) && io::formatOf(it->path())) {
-      images.push_back(it->path());
-    }
-  }
-  std::sort(images.begin(), images.end());
-  for (const fs::path& image : images) {
+  ARGAND_ASSIGN(FilesUnder files, filesUnder(path, stop));
+  const auto images =
+      std::stable_partition(files.files.begin(), files.files.end(), [](const fs::path& file) {
+        return !io::formatOf(file);
+      });
+  const std::vector<fs::path> imageFiles(images, files.files.end());
+  files.files.erase(images, files.files.end());
+  ARGAND_ASSIGN(dicom::ScanResult scanned, dicom::scanFiles(path, files, stop, progress));
+  addScanned(std::move(scanned), found);
+  for (const fs::path& image : imageFiles) {
     ARGAND_TRY(checkStop(stop));
     addImageFile(image, found);
   }
@@ -141,28 +162,35 @@ Result<Entry> findImage(const fs::path& path,
     }
   }
   if (images.empty()) {
-    std::string text = fmt::format("There is no image volume in {}.", path.string());
+    std::string text = fmt::format("There is no image volume in {}.", displayed(path));
     for (const Refusal& refusal : found.refused) {
-      text += fmt::format("\n  {}: {}", refusal.path.filename().string(), refusal.reason);
+      text += fmt::format("\n  {}: {}", displayed(refusal.path.filename()), refusal.reason);
     }
     return fail(ErrorCode::InputRefused, text);
   }
   std::vector<Entry> chosen = images;
   if (!seriesUid.empty()) {
     std::erase_if(chosen, [&](const Entry& entry) { return !matches(entry, seriesUid); });
+  } else if (std::any_of(images.begin(), images.end(), &isPrimary)) {
+    std::erase_if(chosen, [](const Entry& entry) { return !isPrimary(entry); });
   }
   if (chosen.size() == 1) {
-    return chosen.front();
+    Entry& entry = chosen.front();
+    if (!entry.series && !found.refused.empty()) {
+      entry.warnings.push_back(filesLeftOut(found.refused));
+    }
+    return std::move(entry);
   }
   if (chosen.empty()) {
-    return fail(
-        ErrorCode::InputRefused,
-        fmt::format(
-            "There is no series {} in {}; there is:{}", seriesUid, path.string(), listed(images)));
+    return fail(ErrorCode::InputRefused,
+                fmt::format("There is no series {} in {}; there is:{}",
+                            seriesUid,
+                            displayed(path),
+                            listed(images)));
   }
   return fail(ErrorCode::InputRefused,
               fmt::format("{} holds {} image volumes; choose one:{}",
-                          path.string(),
+                          displayed(path),
                           chosen.size(),
                           listed(chosen)));
 }
@@ -171,8 +199,9 @@ Result<LoadedVolume> load(const Entry& entry,
                           const std::stop_token& stop,
                           const ProgressFn& progress) {
   if (entry.kind != dicom::ObjectKind::Image) {
-    return fail(ErrorCode::InputRefused,
-                fmt::format("{} is a segmentation, not an image.", entry.path.filename().string()));
+    return fail(
+        ErrorCode::InputRefused,
+        fmt::format("{} is a segmentation, not an image.", displayed(entry.path.filename())));
   }
   if (entry.series) {
     ARGAND_ASSIGN(Volume volume, dicom::readSeries(*entry.series, stop, progress));

@@ -41,6 +41,8 @@ struct Refusal {
   std::filesystem::path path;
   std::string reason;
   Warnings warnings;
+  int files = 1;        // of one series that are refused for this reason; `path` is the first
+  bool ofImage = true;  // slices of a volume may be missing without it
 };
 
 struct Found {
@@ -55,8 +57,10 @@ struct Found {
                                  const ProgressFn& progress = {});
 
 // The one image volume under `path`, or the one that `seriesUid` names ("UID#2" is
-// the second part of a series that was split).
-// Fails with the list of what there is where that is not one.
+// the second part of a series that was split). Dose grids, secondary captures and
+// localizers are taken only where they are named or all there is. Files beside it that
+// could not be used are among its warnings. Fails with the list of what there is,
+// and what tells parts of a series apart, where that is not one volume.
 [[nodiscard]] Result<Entry> findImage(const std::filesystem::path& path,
                                       const std::string& seriesUid = {},
                                       const std::stop_token& stop = {});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "core/base/file_walk.h"
 #include "core/base/progress.h"
 #include "core/base/warning.h"
 #include "core/volume/volume.h"
@@ -30,7 +31,11 @@ struct SeriesEntry {
   std::string studyDate;
   std::string patientLabel;
   int seriesNumber = 0;
-  int stack = 0;      // 0, or 1..n where the series was split
+  int stack = 0;     // 0, or 1..n where one Series Instance UID has several volumes
+  std::string part;  // what tells it from those: "echo time 4.92"; empty where it is alone
+  // False for what nobody segments though it is a picture: dose grids, portal images,
+  // secondary captures, localizers. It is listed, and chosen only by name.
+  bool primary = true;
   Geometry geometry;  // images only
   Warnings warnings;
 };
@@ -39,6 +44,8 @@ struct Refusal {
   std::filesystem::path path;
   std::string reason;  // a sentence
   Warnings warnings;
+  int files = 1;        // of one series that are refused for this reason; `path` is the first
+  bool ofImage = true;  // slices of a volume may be missing without it
 };
 
 struct ScanResult {
@@ -46,12 +53,22 @@ struct ScanResult {
   std::vector<Refusal> refused;
 };
 
-// Everything DICOM under `path` (a file, or a folder with its subfolders).
-// Reads headers only. Files that are not DICOM are left out, unless `path` is
-// that file itself: it is then in `refused`.
+// Everything DICOM under `path` (a file, a folder with its subfolders, or a DICOMDIR
+// with its folder). Reads headers only, on all cores. A series is what one patient,
+// study and Series Instance UID have in common. What was looked at and not used is in
+// `refused`, and said in the warnings of image volumes beside it: files that are
+// damaged, empty or unreadable, folders that are closed, files that a DICOMDIR lists
+// and that are not there. Files that are plainly something else are passed over,
+// unless `path` is that file itself.
 [[nodiscard]] Result<ScanResult> scan(const std::filesystem::path& path,
                                       const std::stop_token& stop = {},
                                       const ProgressFn& progress = {});
+
+// The same for files that were found already; `root` is the folder, or the one file.
+[[nodiscard]] Result<ScanResult> scanFiles(const std::filesystem::path& root,
+                                           const FilesUnder& found,
+                                           const std::stop_token& stop = {},
+                                           const ProgressFn& progress = {});
 
 // The voxels of one image entry, in the patient's units, with its SourceSeries.
 [[nodiscard]] Result<Volume> readSeries(const SeriesEntry& entry,
