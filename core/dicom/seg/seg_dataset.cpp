@@ -251,6 +251,11 @@ void SegDataset::addFrameGroups(DcmSequenceOfItems& groups, const FrameOf& frame
   DcmSequenceOfItems& images = newSequence(derivation, DCM_SourceImageSequence);
   addInstance(images, frame.k);
   putCodeIn(*images.getItem(0), DCM_PurposeOfReferenceCodeSequence, kSourceImage);
+  const Vec3 corner = m_planes.toLps({0.0, 0.0}, frame.k);
+  const Vec3& source = m_source.slices[static_cast<std::size_t>(frame.k)].positionMm;
+  if (length(corner - source) < 1e-6) {  // the image's own pixels, not a part of the slice
+    put(*images.getItem(0), DCM_SpatialLocationsPreserved, "YES");
+  }
 
   DcmItem& content = newItem(newSequence(group, DCM_FrameContentSequence));
   const Uint32 index[] = {static_cast<Uint32>(frame.segment), rank};

@@ -244,6 +244,9 @@ TEST(Seg, WritesWhatTheStandardAsksFor) {
   EXPECT_EQ(valueOf(itemOf(last, DCM_SegmentIdentificationSequence), DCM_ReferencedSegmentNumber),
             "5");
   EXPECT_EQ(valueOf(itemOf(last, DCM_FrameContentSequence), DCM_DimensionIndexValues), "5\\9");
+  DcmItem& image = itemOf(itemOf(last, DCM_DerivationImageSequence), DCM_SourceImageSequence);
+  EXPECT_EQ(valueOf(image, DCM_SpatialLocationsPreserved), "YES");
+  EXPECT_EQ(valueOf(itemOf(image, DCM_PurposeOfReferenceCodeSequence), DCM_CodeValue), "121322");
   EXPECT_LT(std::stol(count), 5 * 9);
 }
 
