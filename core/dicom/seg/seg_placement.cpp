@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
+#include <set>
 
 namespace argand::dicom {
 
@@ -115,6 +117,7 @@ class Placer {
       return place;
     }
     const double height = (low + high) / 2.0;
+    m_levels.insert(std::round(height * 1e3) * 1e-3);
     place.k = m_planes.nearest(height);
     m_contradicted += byImage && place.k != byImage ? 1 : 0;
     if (!place.k) {
@@ -202,10 +205,24 @@ class Placer {
     return gap;
   }
 
-  // Frames that lie on every second slice or so of the reference, and leave holes.
+  // Frames that lie on every second slice or so of the reference would leave holes. Where
+  // the file does not say how far apart its slices are, that is so only if its frames are
+  // as thick as they are apart: between thinner ones empty frames may have been left out.
   [[nodiscard]] bool coarser() const {
-    return !m_allByImage && m_geometry.evenlySpaced() && m_geometry.size.k > 1 &&
-           ownGapMm({}) > kOtherSpacing * m_gapMm && m_seg.spacingBetweenSlicesMm > 0.0;
+    if (m_allByImage || !m_geometry.evenlySpaced() || m_geometry.size.k < 2) {
+      return false;
+    }
+    const double limitMm = kOtherSpacing * m_gapMm;
+    if (m_seg.spacingBetweenSlicesMm > 0.0) {
+      return m_seg.spacingBetweenSlicesMm > limitMm;
+    }
+    double nearestMm = HUGE_VAL;
+    for (auto height = m_levels.begin(); height != m_levels.end(); ++height) {
+      const auto next = std::next(height);
+      nearestMm = next == m_levels.end() ? nearestMm : std::min(nearestMm, *next - *height);
+    }
+    return nearestMm > limitMm &&
+           std::abs(nearestMm - m_seg.sliceThicknessMm) < kSameSlice * nearestMm;
   }
 
   Result<void> takeOwnGrid() {
@@ -317,6 +334,7 @@ class Placer {
   double m_bottom;
   std::map<std::string, std::vector<Named>> m_slicesByImage;
   std::map<std::pair<int, std::int64_t>, double> m_heights;  // by segment and slice
+  std::set<double> m_levels;  // heights of the frames, to a thousandth of a millimetre
   bool m_turned = false;
   bool m_finer = false;
   bool m_allByImage = true;

@@ -66,6 +66,26 @@ class SegReader : public ::testing::Test {
 
   void expectAllVoxels(const Segmentation& back) const { test::expectSameMasks(m_masks, back); }
 
+  // `fine` has a slice between each two of the segmentation.
+  void expectNoHoles(const Geometry& fine, const SourceSeries& source) const {
+    const auto result = readSeg(m_path, fine, source);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_THAT(result->warnings, Contains(Says("other slices (3.00 mm apart)")));
+    const auto& segmentation = result->segmentation;
+    for (std::size_t n = 0; n < 5; ++n) {
+      for (std::int64_t k = 0; k < 13; k += 2) {
+        EXPECT_EQ(segmentation.mask(segmentation.structures()[n].id, {{0, 0, k}, {13, 11, k + 1}}),
+                  m_masks.mask(m_masks.structures()[n].id, {{0, 0, k / 2}, {13, 11, k / 2 + 1}}));
+      }
+    }
+    // The shell goes through every slice between too.
+    for (std::int64_t k = 0; k < 13; ++k) {
+      const auto slice =
+          segmentation.mask(segmentation.structures()[1].id, {{0, 0, k}, {13, 11, k + 1}});
+      EXPECT_THAT(slice, Contains(1)) << k;
+    }
+  }
+
   void expectRefused(const std::string& words) const {
     const auto result = read();
     ASSERT_FALSE(result);
@@ -229,22 +249,12 @@ TEST_F(SegReader, LeavesNoHolesWhereItsSlicesAreCoarser) {
   for (SourceSlice& slice : source.slices) {
     slice.sopInstanceUid += "9";
   }
-  const auto result = readSeg(m_path, fine, source);
-  ASSERT_TRUE(result) << result.error().message;
-  EXPECT_THAT(result->warnings, Contains(Says("other slices (3.00 mm apart)")));
-  const auto& segmentation = result->segmentation;
-  for (std::size_t n = 0; n < 5; ++n) {
-    for (std::int64_t k = 0; k < 13; k += 2) {
-      EXPECT_EQ(segmentation.mask(segmentation.structures()[n].id, {{0, 0, k}, {13, 11, k + 1}}),
-                m_masks.mask(m_masks.structures()[n].id, {{0, 0, k / 2}, {13, 11, k / 2 + 1}}));
-    }
-  }
-  // The shell goes through every slice between too.
-  for (std::int64_t k = 0; k < 13; ++k) {
-    const auto slice =
-        segmentation.mask(segmentation.structures()[1].id, {{0, 0, k}, {13, 11, k + 1}});
-    EXPECT_THAT(slice, Contains(1)) << k;
-  }
+  expectNoHoles(fine, source);
+  alter([](DcmDataset& set) {
+    delete itemOf(itemOf(set, DCM_SharedFunctionalGroupsSequence), DCM_PixelMeasuresSequence)
+        .remove(DCM_SpacingBetweenSlices);
+  });
+  expectNoHoles(fine, source);
 }
 
 TEST_F(SegReader, NamesFramesThatLieOnNoSlice) {
