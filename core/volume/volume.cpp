@@ -4,6 +4,7 @@
 #include "core/base/assert.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -13,51 +14,99 @@ namespace argand {
 
 namespace {
 
-constexpr std::size_t kBins = 65536;  // one per value of a 16-bit type
+constexpr std::size_t kBins = 65536;  // of the upper and of the lower 16 bits
 constexpr double kTail = 0.001;       // outside the 0.1 and 99.9 percentiles
 
+// Whole numbers of 32 bits in the order of the values, 16 bits wide for 16-bit types. A
+// float's bits are ordered as sign and magnitude (IEEE 754).
+template <typename T>
+std::uint32_t keyOf(T value) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<std::uint32_t>(static_cast<std::int32_t>(value) -
+                                      static_cast<std::int32_t>(std::numeric_limits<T>::min()));
+  } else {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    return (bits & 0x80000000U) != 0 ? ~bits : bits | 0x80000000U;
+  }
+}
+
+template <typename T>
+double valueOf(std::uint32_t key) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<double>(static_cast<std::int64_t>(key) + std::numeric_limits<T>::min());
+  } else {
+    const std::uint32_t bits = (key & 0x80000000U) != 0 ? key & 0x7FFFFFFFU : ~key;
+    return static_cast<double>(std::bit_cast<float>(bits));
+  }
+}
+
+template <typename T>
+bool isFinite(T value) {
+  if constexpr (std::is_integral_v<T>) {
+    return true;
+  } else {
+    return (std::bit_cast<std::uint32_t>(value) & 0x7F800000U) != 0x7F800000U;
+  }
+}
+
+using Histogram = std::vector<std::int64_t>;
+
+// The bin in which the `rank`-th of the values lies (from 0), which becomes its rank there.
+std::uint32_t binOf(const Histogram& histogram, std::int64_t& rank) {
+  std::uint32_t bin = 0;
+  while (rank >= histogram[bin]) {
+    rank -= histogram[bin];
+    ++bin;
+  }
+  return bin;
+}
+
+// Counts the lower 16 bits of the keys whose upper ones are `upper`.
+template <typename T>
+Histogram lowerHistogram(std::span<const T> voxels, std::uint32_t upper) {
+  Histogram histogram(kBins, 0);
+  for (const T value : voxels) {
+    if (const std::uint32_t key = keyOf(value); key >> 16U == upper && isFinite(value)) {
+      ++histogram[key & 0xFFFFU];
+    }
+  }
+  return histogram;
+}
+
+// The percentiles are values of voxels, found exactly: by the upper half of a float's
+// bits, and then among the voxels that share it by the lower. A few voxels of 1e38 leave
+// them as they are, which no histogram of equal bins over the whole range would.
 template <typename T>
 Volume::Range rangeOf(std::span<const T> voxels) {
-  double lowest = std::numeric_limits<double>::infinity();
-  double highest = -lowest;
+  constexpr unsigned kShift = std::is_integral_v<T> ? 0U : 16U;
+  Histogram histogram(kBins, 0);
+  std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t most = 0;
   std::int64_t finite = 0;
   for (const T value : voxels) {
-    const auto v = static_cast<double>(value);
-    if (std::isfinite(v)) {
-      lowest = std::min(lowest, v);
-      highest = std::max(highest, v);
+    if (isFinite(value)) {
+      const std::uint32_t key = keyOf(value);
+      least = std::min(least, key);
+      most = std::max(most, key);
+      ++histogram[key >> kShift];
       ++finite;
     }
   }
   if (finite == 0) {
     return {};
   }
-  // Whole numbers have a bin each; floats share the range among the bins.
-  const double width =
-      std::is_integral_v<T> ? 1.0 : (highest - lowest) / static_cast<double>(kBins - 1);
-  if (width <= 0.0) {
-    return {lowest, highest, lowest, highest};
-  }
-  std::vector<std::int64_t> histogram(kBins, 0);
-  for (const T value : voxels) {
-    const auto v = static_cast<double>(value);
-    if (std::isfinite(v)) {
-      ++histogram[static_cast<std::size_t>((v - lowest) / width)];
-    }
-  }
   const auto tail = static_cast<std::int64_t>(kTail * static_cast<double>(finite));
-  std::size_t low = 0;
-  for (std::int64_t below = histogram[0]; below <= tail && low + 1 < kBins;) {
-    below += histogram[++low];
+  std::int64_t lowRank = tail;
+  std::int64_t highRank = finite - 1 - tail;
+  std::uint32_t low = binOf(histogram, lowRank);
+  std::uint32_t high = binOf(histogram, highRank);
+  if constexpr (kShift > 0) {
+    const Histogram ofLow = lowerHistogram(voxels, low);
+    const Histogram ofHigh = high == low ? ofLow : lowerHistogram(voxels, high);
+    low = (low << kShift) | binOf(ofLow, lowRank);
+    high = (high << kShift) | binOf(ofHigh, highRank);
   }
-  std::size_t high = kBins - 1;
-  for (std::int64_t above = histogram[high]; above <= tail && high > 0;) {
-    above += histogram[--high];
-  }
-  const auto valueOf = [&](std::size_t bin) {
-    return std::min(highest, lowest + width * static_cast<double>(bin));
-  };
-  return {lowest, highest, valueOf(low), valueOf(high)};
+  return {valueOf<T>(least), valueOf<T>(most), valueOf<T>(low), valueOf<T>(high)};
 }
 
 // What `source` still says of the slices [begin, end) of k.

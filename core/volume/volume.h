@@ -32,8 +32,8 @@ struct WindowLevel {
 // came from.
 //
 // Voxels are in index order, i fastest, in one contiguous buffer that copies
-// of the Volume share; nobody changes a buffer once it is in a Volume. ITK,
-// VTK and Torch look at the same buffer.
+// of the Volume share; nobody changes a buffer once it is in a Volume. VTK
+// and Torch look at the same buffer.
 class Volume {
  public:
   using Int16 = std::vector<std::int16_t>;
@@ -68,8 +68,8 @@ class Volume {
         m_voxels);
   }
 
-  // Smallest, largest, and the 0.1 and 99.9 percentiles (of a histogram over
-  // the finite voxels); computed once, shared by copies.
+  // Smallest, largest, and the 0.1 and 99.9 percentiles of the finite voxels, exactly:
+  // each is the value of a voxel. Computed once, shared by copies.
   struct Range {
     double minimum = 0.0;
     double maximum = 0.0;

@@ -5,8 +5,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
+#include <random>
 
 namespace argand {
 namespace {
@@ -57,6 +59,51 @@ TEST(Volume, FindsItsRangeWithoutWhatIsNotFinite) {
   EXPECT_EQ(volume.range().maximum, 9999.0);
   EXPECT_NEAR(volume.range().low, 10.0, 1.5);
   EXPECT_NEAR(volume.range().high, 9989.0, 1.5);
+}
+
+template <typename T>
+void expectExactPercentiles(std::vector<T> values) {
+  const auto volume =
+      Volume::create(Geometry{{static_cast<std::int64_t>(values.size()), 1, 1}, {}, {}}, values);
+  ASSERT_TRUE(volume) << volume.error().message;
+  std::sort(values.begin(), values.end());
+  const auto tail = static_cast<std::size_t>(0.001 * static_cast<double>(values.size()));
+  const Volume::Range& range = volume->range();
+  EXPECT_EQ(range.minimum, static_cast<double>(values.front()));
+  EXPECT_EQ(range.maximum, static_cast<double>(values.back()));
+  EXPECT_EQ(range.low, static_cast<double>(values[tail]));
+  EXPECT_EQ(range.high, static_cast<double>(values[values.size() - 1 - tail]));
+}
+
+TEST(Volume, FindsPercentilesAsSortingDoes) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(20.0F, 400.0F);
+  std::vector<float> floats(20011);
+  std::generate(floats.begin(), floats.end(), [&] { return normal(random); });
+  expectExactPercentiles(floats);
+  std::vector<std::int16_t> shorts(floats.begin(), floats.end());
+  shorts[7] = -32768;
+  shorts[8] = 32767;
+  expectExactPercentiles(shorts);
+  std::vector<std::uint16_t> large(20011);
+  std::generate(large.begin(), large.end(), [&] { return static_cast<std::uint16_t>(random()); });
+  expectExactPercentiles(large);
+  expectExactPercentiles(std::vector<float>{-1.5F, 2.0F});
+}
+
+TEST(Volume, KeepsItsPercentilesBesideAFewAbsurdVoxels) {
+  std::vector<float> values(100000);
+  for (std::size_t n = 0; n < values.size(); ++n) {
+    values[n] = static_cast<float>(n % 1000);
+  }
+  values[5] = 3.4e38F;
+  values[17] = -3.4e38F;
+  values[99] = 1e30F;
+  const auto volume = Volume::create(Geometry{{1000, 100, 1}, {}, {}}, std::move(values));
+  ASSERT_TRUE(volume) << volume.error().message;
+  EXPECT_EQ(volume->range().low, 0.0);
+  EXPECT_EQ(volume->range().high, 999.0);
+  EXPECT_EQ(volume->defaultWindow().width, 999.0);
 }
 
 TEST(Volume, FindsTheRangeOfOneValueAndOfNone) {
