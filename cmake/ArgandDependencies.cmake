@@ -10,13 +10,12 @@ find_package(LibTorch REQUIRED)
 if(ARGAND_ENGINE_ONLY)
   return()
 endif()
-# Debian's file complains of command-line programs of a package that nobody needs here; found
-# before ITK, which looks for it too.
+# Debian's file complains of command-line programs of a package that nobody needs here.
 set(CMAKE_MESSAGE_LOG_LEVEL ERROR)
 find_package(GDCM REQUIRED)
 unset(CMAKE_MESSAGE_LOG_LEVEL)
-find_package(ITK 5.2 REQUIRED COMPONENTS ITKCommon ITKIONRRD ITKIOMeta)
 find_package(DCMTK REQUIRED)
+find_package(BZip2 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)

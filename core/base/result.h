@@ -33,7 +33,7 @@ template <typename T>
   return Failure(result.error());
 }
 
-// Runs `body`, which may throw (ITK, Torch, bad_alloc), and turns what it
+// Runs `body`, which may throw (Torch, DCMTK, bad_alloc), and turns what it
 // throws into an Error with `code`. `doing` names the work in the message:
 // guarded(ErrorCode::InputRefused, "reading head.nii", [&] { ... }).
 // `body` returns a plain value, void, or a Result.

@@ -6,15 +6,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <vector>
 
-// Internal to core/io: bytes of a plain or gzip-compressed file, in order.
+// Internal to core/io: bytes of a plain or compressed file, in order.
 namespace argand::io {
+
+// How the bytes of a file are packed.
+enum class Packing {
+  None,
+  Detect,  // gzip where the file begins as one, else none
+  Gzip,    // RFC 1952, also several members one after the other
+  Zlib,    // RFC 1950, or gzip
+  Bzip2,   // also several streams one after the other
+};
 
 class ByteSource {
  public:
-  [[nodiscard]] static Result<ByteSource> open(const std::filesystem::path& path);
+  // Opens `path` and begins at its byte `offset`; what is packed begins there.
+  [[nodiscard]] static Result<ByteSource> open(const std::filesystem::path& path,
+                                               Packing packing = Packing::Detect,
+                                               std::int64_t offset = 0);
   ByteSource(ByteSource&& other) noexcept;
   ByteSource& operator=(ByteSource&&) = delete;
   ~ByteSource();
@@ -26,28 +39,32 @@ class ByteSource {
   [[nodiscard]] Result<void> verifyEnd();
 
  private:
-  ByteSource(std::filesystem::path path, void* file);
+  struct State;
+  explicit ByteSource(std::unique_ptr<State> state);
 
-  std::filesystem::path m_path;
-  void* m_file = nullptr;  // gzFile
+  std::unique_ptr<State> m_state;
 };
 
-// Fails where a file of this length cannot hold `bytes` (gzip shrinks at most
-// 1032 to 1), or this machine's memory cannot: asked before anything is allocated.
-[[nodiscard]] Result<void> checkPlausibleSize(const std::filesystem::path& path,
-                                              double bytes,
-                                              bool mayBeCompressed);
+// Returns the file's length, or fails where there is no such file or it is none.
+[[nodiscard]] Result<std::int64_t> fileLength(const std::filesystem::path& path);
 
-// A zlib stream (RFC 1950), as MetaImage has it: exactly `size` bytes, or a failure.
-[[nodiscard]] Result<std::vector<std::byte>> inflated(std::span<const std::byte> compressed,
-                                                      std::size_t size,
-                                                      const std::filesystem::path& path);
-[[nodiscard]] Result<std::vector<std::byte>> deflated(std::span<const std::byte> bytes,
-                                                      const std::filesystem::path& path);
+// Fails where `onDisk` bytes of a file cannot hold `bytes`, or this machine's memory
+// cannot: asked before anything is allocated. Gzip and zlib shrink at most 1032 to 1
+// (RFC 1951: 258 bytes in two bits). Bzip2 shrinks at most 1.5 million to 1 (a block of
+// 900,000 bytes, each five of them up to 259, in no less than 32), which refuses little,
+// so that readers of it allocate as bytes arrive.
+[[nodiscard]] Result<void> checkPlausibleSize(const std::filesystem::path& path,
+                                              double onDisk,
+                                              double bytes,
+                                              Packing packing);
 
 // Writes the parts one after the other, gzip-compressed or as they are.
 [[nodiscard]] Result<void> writeBytes(const std::filesystem::path& path,
                                       bool compressed,
                                       std::span<const std::span<const std::byte>> parts);
+
+// Returns `bytes` as one gzip member.
+[[nodiscard]] Result<std::vector<std::byte>> gzipped(std::span<const std::byte> bytes,
+                                                     const std::filesystem::path& path);
 
 }  // namespace argand::io

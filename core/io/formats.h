@@ -11,11 +11,15 @@ namespace argand::io {
 
 struct RawImage {
   ImageHeader header;
-  RawVoxels raw;     // without bytes where only the header was asked for
-  LabelTable names;  // of label values, where the file carries them
+  RawVoxels raw;  // without bytes where only the header was asked for
+  // Of label values, where the file carries them: a table for each layer of labels.
+  // The voxels of the layers lie one layer after the other.
+  std::vector<LabelTable> names;
 };
 
-enum class Part { Header, All };
+// What is wanted of a file: labels may lie in several layers, an image has one value per
+// voxel.
+enum class Part { Header, Image, Labels };
 
 [[nodiscard]] Result<RawImage> readNifti(const std::filesystem::path& path, Part part);
 [[nodiscard]] Result<RawImage> readNrrd(const std::filesystem::path& path, Part part);
@@ -26,6 +30,7 @@ struct ImageToWrite {
   const Geometry& geometry;
   RawType type;
   std::span<const std::byte> bytes;
+  bool labels = false;
   const LabelTable& names;
 };
 

@@ -4,6 +4,7 @@
 #include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/io/formats.h"
+#include "core/io/header_text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,11 +16,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string lowerCaseName(const fs::path& path) {
-  std::string name = path.filename().string();
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return name;
+  return lowered(path.filename().native());
 }
 
 Result<Format> formatToUse(const fs::path& path, ErrorCode code) {
@@ -28,14 +25,14 @@ Result<Format> formatToUse(const fs::path& path, ErrorCode code) {
     return fail(
         code,
         fmt::format("{} has none of the endings .nii, .nii.gz, .nrrd, .nhdr, .mha and .mhd.",
-                    path.string()));
+                    displayed(path)));
   }
   return *format;
 }
 
 Result<RawImage> readRaw(const fs::path& path, Part part) {
   ARGAND_ASSIGN(const Format format, formatToUse(path, ErrorCode::InputRefused));
-  return guarded(ErrorCode::InputRefused, fmt::format("reading {}", path.string()), [&] {
+  return guarded(ErrorCode::InputRefused, fmt::format("reading {}", displayed(path)), [&] {
     switch (format) {
       case Format::Nifti:
         return readNifti(path, part);
@@ -66,19 +63,20 @@ template <typename T>
 Result<void> writeVoxels(const fs::path& path,
                          const Geometry& geometry,
                          std::span<const T> voxels,
+                         bool labels,
                          const LabelTable& names) {
   ARGAND_ASSIGN(const Format format, formatToUse(path, ErrorCode::Usage));
   const std::string name = lowerCaseName(path);
   if (name.ends_with(".nhdr") || name.ends_with(".mhd")) {
     return fail(
         ErrorCode::Usage,
-        fmt::format("{}: images are written into one file; use .nrrd or .mha.", path.string()));
+        fmt::format("{}: images are written into one file; use .nrrd or .mha.", displayed(path)));
   }
   if (!geometry.evenlySpaced()) {
     log::warning("{} is written on a regular grid; the source's slices are not evenly spaced.",
-                 path.filename().string());
+                 displayed(path.filename()));
   }
-  const ImageToWrite image{geometry, rawTypeOf<T>(), std::as_bytes(voxels), names};
+  const ImageToWrite image{geometry, rawTypeOf<T>(), std::as_bytes(voxels), labels, names};
   PendingFile pending(path);
   switch (format) {
     case Format::Nifti:
@@ -119,7 +117,7 @@ Result<void> checkSize(const Size3& size, const fs::path& path) {
     if (size[axis] < 1 || size[axis] > kLargestSide || voxels > kMostVoxels) {
       return fail(ErrorCode::InputRefused,
                   fmt::format("{} announces a size of {} x {} x {} voxels; it is damaged.",
-                              path.string(),
+                              displayed(path),
                               size.i,
                               size.j,
                               size.k));
@@ -139,7 +137,7 @@ Result<void> checkAxes(const Geometry& geometry, const fs::path& path) {
     return fail(ErrorCode::InputRefused,
                 fmt::format("{} has no usable position: its directions or spacings are zero, not "
                             "finite or in one plane.",
-                            path.string()));
+                            displayed(path)));
   }
   return {};
 }
@@ -147,7 +145,7 @@ Result<void> checkAxes(const Geometry& geometry, const fs::path& path) {
 Warning nonOrthogonal(const fs::path& path) {
   return {WarningCode::NonOrthogonal,
           fmt::format("The axes of {} are not at right angles; the shear is kept.",
-                      path.filename().string())};
+                      displayed(path.filename()))};
 }
 
 Result<void> checkComponents(std::int64_t components, const fs::path& path) {
@@ -156,7 +154,7 @@ Result<void> checkComponents(std::int64_t components, const fs::path& path) {
         ErrorCode::InputRefused,
         fmt::format("{} has {} time points (or values per voxel); choose one, save it as an "
                     "image of its own and open that.",
-                    path.string(),
+                    displayed(path),
                     components));
   }
   return {};
@@ -168,34 +166,74 @@ Result<ImageHeader> readImageHeader(const fs::path& path) {
 }
 
 Result<ImageFile> readImage(const fs::path& path) {
-  ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::All));
-  constexpr double kBackground = 0.0;
+  ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::Image));
+  const Modality modality = raw.header.modality;
+  const double background = modality == Modality::Ct ? -1024.0 : 0.0;
   Warnings warnings = std::move(raw.header.warnings);
   return guarded(ErrorCode::InputRefused,
-                 fmt::format("reading {}", path.string()),
+                 fmt::format("reading {}", displayed(path)),
                  [&]() -> Result<ImageFile> {
                    ARGAND_ASSIGN(Volume::Buffer buffer,
-                                 bufferFrom(raw.raw, kBackground, path.string(), warnings));
+                                 bufferFrom(raw.raw, background, displayed(path), warnings));
                    ARGAND_ASSIGN(Volume volume,
                                  Volume::create(std::move(raw.header.geometry), std::move(buffer)));
-                   volume.description = path.filename().string();
-                   volume.backgroundValue = kBackground;
+                   volume.description = displayed(path.filename());
+                   volume.modality = modality;
+                   volume.backgroundValue = background;
                    return ImageFile{std::move(volume), std::move(warnings)};
                  });
 }
 
 Result<LabelFile> readLabels(const fs::path& path) {
-  ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::All));
-  ARGAND_TRY(raw.header.geometry.check());
-  ARGAND_ASSIGN(std::vector<LabelValue> voxels, labelsFrom(raw.raw, path.string()));
-  return LabelFile{{std::move(raw.header.geometry), std::move(voxels)},
-                   std::move(raw.names),
-                   std::move(raw.header.warnings)};
+  ARGAND_ASSIGN(LayeredLabels file, readLabelLayers(path));
+  if (file.layers.size() > 1) {
+    std::string names;
+    for (const LayeredLabels::Layer& layer : file.layers) {
+      for (const auto& [value, entry] : layer.names.entries()) {
+        names += (names.empty() ? " (" : ", ") + entry.name;
+      }
+    }
+    names += names.empty() ? "" : ")";
+    return fail(
+        ErrorCode::InputRefused,
+        fmt::format("{} has {} layers of structures that may overlap{}, and one label map is "
+                    "needed; save one layer as a file of its own and give that.",
+                    displayed(path),
+                    file.layers.size(),
+                    names));
+  }
+  return LabelFile{std::move(file.layers.front().labels),
+                   std::move(file.layers.front().names),
+                   std::move(file.warnings)};
+}
+
+Result<LayeredLabels> readLabelLayers(const fs::path& path) {
+  ARGAND_ASSIGN(RawImage raw, readRaw(path, Part::Labels));
+  const Geometry& geometry = raw.header.geometry;
+  ARGAND_TRY(geometry.check());
+  const auto read = [&] { return labelsFrom(raw.raw, geometry.size, displayed(path)); };
+  ARGAND_ASSIGN(std::vector<LabelValue> voxels,
+                guarded(ErrorCode::InputRefused, fmt::format("reading {}", displayed(path)), read));
+  LayeredLabels file;
+  file.warnings = std::move(raw.header.warnings);
+  const auto each = static_cast<std::ptrdiff_t>(geometry.size.voxels());
+  for (std::size_t n = 0; n < raw.names.size(); ++n) {
+    std::vector<LabelValue> own;
+    if (raw.names.size() == 1) {
+      own = std::move(voxels);
+    } else {
+      const auto begin = voxels.begin() + static_cast<std::ptrdiff_t>(n) * each;
+      own.assign(begin, begin + each);
+    }
+    file.layers.push_back({{geometry, std::move(own)}, std::move(raw.names[n])});
+  }
+  return file;
 }
 
 Result<void> writeImage(const fs::path& path, const Volume& volume) {
-  return volume.visit(
-      [&](auto voxels) { return writeVoxels(path, volume.geometry(), voxels, LabelTable{}); });
+  return volume.visit([&](auto voxels) {
+    return writeVoxels(path, volume.geometry(), voxels, false, LabelTable{});
+  });
 }
 
 Result<void> writeLabels(const fs::path& path, const LabelMap& labels, const LabelTable& names) {
@@ -203,11 +241,11 @@ Result<void> writeLabels(const fs::path& path, const LabelMap& labels, const Lab
   const bool fitsByte =
       std::all_of(voxels.begin(), voxels.end(), [](LabelValue value) { return value <= 255; });
   if (!fitsByte) {
-    return writeVoxels(path, labels.geometry, std::span<const LabelValue>(voxels), names);
+    return writeVoxels(path, labels.geometry, std::span<const LabelValue>(voxels), true, names);
   }
   // Bytes, which every reader of masks takes.
   const std::vector<std::uint8_t> bytes(voxels.begin(), voxels.end());
-  return writeVoxels(path, labels.geometry, std::span<const std::uint8_t>(bytes), names);
+  return writeVoxels(path, labels.geometry, std::span<const std::uint8_t>(bytes), true, names);
 }
 
 }  // namespace argand::io

@@ -31,6 +31,7 @@ struct ImageHeader {
   Geometry geometry;
   std::string voxelType;        // "int16", ...
   std::int64_t components = 1;  // time points or vector components
+  Modality modality = Modality::Unknown;
   Warnings warnings;
 };
 
@@ -47,9 +48,26 @@ struct LabelFile {
   Warnings warnings;
 };
 
+// Fails where the file has several layers, naming what lies in them: structures that
+// may overlap have no one label map.
 [[nodiscard]] Result<LabelFile> readLabels(const std::filesystem::path& path);
 
-// Writes through a pending file: an existing file stays whole if it fails.
+// The label maps of a file's layers, on one grid: structures of one layer never share a
+// voxel, those of several may (3D Slicer's .seg.nrrd). Files of other kinds have one.
+struct LayeredLabels {
+  struct Layer {
+    LabelMap labels;
+    LabelTable names;
+  };
+
+  std::vector<Layer> layers;  // never empty
+  Warnings warnings;
+};
+
+[[nodiscard]] Result<LayeredLabels> readLabelLayers(const std::filesystem::path& path);
+
+// Writes through a pending file: an existing file stays whole if it fails. What ends in
+// .gz is compressed, and so are label maps in .nrrd; all else is written as it is.
 [[nodiscard]] Result<void> writeImage(const std::filesystem::path& path, const Volume& volume);
 [[nodiscard]] Result<void> writeLabels(const std::filesystem::path& path,
                                        const LabelMap& labels,

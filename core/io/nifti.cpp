@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/base/text.h"
 #include "core/io/byte_source.h"
 #include "core/io/formats.h"
 #include "core/io/nifti_header.h"
@@ -24,7 +25,7 @@ std::optional<LabelTable> namesIn(std::string_view text, Warnings& warnings) {
     return std::nullopt;
   }
   text = text.substr(start, text.find_last_not_of(std::string_view(" \t\r\n\0", 5)) + 1 - start);
-  auto json = parseJson(text, "the label names of the image");
+  auto json = parseJson(utf8Text(text), "the label names of the image");
   if (!json) {
     return std::nullopt;  // somebody else's comment
   }
@@ -60,7 +61,7 @@ Result<void> readExtensions(ByteSource& source, const nifti::Header& header, Raw
     left -= bytes;
     if (code == kCommentExtension || code == 0) {
       if (auto names = namesIn(text, image.header.warnings)) {
-        image.names = std::move(*names);
+        image.names.front() = std::move(*names);
       }
     }
   }
@@ -86,11 +87,12 @@ Result<RawImage> readNifti(const fs::path& path, Part part) {
   ARGAND_ASSIGN(ByteSource source, ByteSource::open(path));
   std::array<std::byte, nifti::kLargestHeader> bytes{};
   ARGAND_TRY(source.read(std::span(bytes).first(4)));
-  ARGAND_ASSIGN(const auto layout, nifti::layoutOf(std::span(bytes).first<4>(), path.string()));
+  ARGAND_ASSIGN(const auto layout, nifti::layoutOf(std::span(bytes).first<4>(), displayed(path)));
   ARGAND_TRY(source.read(
       std::span(bytes).subspan(4, static_cast<std::size_t>(nifti::headerBytes(layout)) - 4)));
 
   RawImage image;
+  image.names.emplace_back();
   ARGAND_ASSIGN(const auto header, nifti::parse(bytes, layout, path, image.header.warnings));
   image.header.geometry.size = header.size;
   image.header.geometry.lpsFromIndex = nifti::lpsFromRas(header.rasFromIndex);
@@ -105,9 +107,13 @@ Result<RawImage> readNifti(const fs::path& path, Part part) {
   }
   const auto voxelBytes = static_cast<double>(header.size.voxels()) *
                           static_cast<double>(header.components * bytesOf(header.type));
-  ARGAND_TRY(checkPlausibleSize(path, voxelBytes + static_cast<double>(header.voxelOffset), true));
+  ARGAND_ASSIGN(const std::int64_t onDisk, fileLength(path));
+  ARGAND_TRY(checkPlausibleSize(path,
+                                static_cast<double>(onDisk),
+                                voxelBytes + static_cast<double>(header.voxelOffset),
+                                Packing::Detect));
   ARGAND_TRY(readExtensions(source, header, image));
-  if (part == Part::All) {
+  if (part != Part::Header) {
     ARGAND_TRY(checkComponents(header.components, path));
     image.raw.bytes.resize(static_cast<std::size_t>(voxelBytes));
     ARGAND_TRY(source.read(image.raw.bytes));
@@ -119,7 +125,7 @@ Result<RawImage> readNifti(const fs::path& path, Part part) {
 Result<void> writeNifti(const fs::path& path, const ImageToWrite& image, bool compressed) {
   const std::string extension = extensionOf(image.names);
   ARGAND_ASSIGN(auto header,
-                nifti::encoded(image.geometry, image.type, extension.size(), path.string()));
+                nifti::encoded(image.geometry, image.type, extension.size(), displayed(path)));
   const std::array<std::span<const std::byte>, 3> parts{
       std::as_bytes(std::span(header)), std::as_bytes(std::span(extension)), image.bytes};
   return writeBytes(path, compressed, parts);

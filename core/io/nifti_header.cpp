@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/io/nifti_header.h"
 
+#include "core/base/text.h"
 #include "core/io/formats.h"
 
 #include <cmath>
+#include <limits>
 
 namespace argand::io::nifti {
 
@@ -221,11 +223,60 @@ Vec3 spacingOf(const Fields& f, const std::string& file, Warnings& warnings) {
   return spacing;
 }
 
+// The farthest that a corner voxel's centre lies apart under two affines.
+double farthestCorner(const Affine& a, const Affine& b, const Size3& size) {
+  double farthest = 0.0;
+  for (unsigned corner = 0; corner < 8; ++corner) {
+    Vec3 index;
+    for (int axis = 0; axis < 3; ++axis) {
+      index[axis] = ((corner >> axis) & 1U) != 0 ? static_cast<double>(size[axis] - 1) : 0.0;
+    }
+    farthest = std::max(farthest, length(a.apply(index) - b.apply(index)));
+  }
+  return farthest;
+}
+
+// Says by how much the qform puts the image elsewhere than the sform. A qform in single
+// precision is good to a tenth of a voxel.
+void compareForms(const Fields& f,
+                  const Affine& taken,
+                  const Size3& size,
+                  const std::string& file,
+                  Warnings& warnings) {
+  Vec3 spacing;
+  double side = std::numeric_limits<double>::infinity();
+  for (int axis = 0; axis < 3; ++axis) {
+    spacing[axis] = std::abs(f.pixdim[static_cast<std::size_t>(axis) + 1]);
+    side = std::min(side, length(taken.column(axis)));
+  }
+  const Affine other = qform(f, spacing);
+  if (f.qformCode <= 0 || !usable(other)) {
+    return;
+  }
+  const double apart = farthestCorner(taken, other, size);
+  if (apart > 0.1 * side) {
+    warnings.push_back(
+        {WarningCode::ValueRepaired,
+         fmt::format(
+             "The sform and the qform of {} disagree by {:.4g} {} at a corner of the image; "
+             "the sform was taken.",
+             file,
+             apart,
+             f.spaceUnit == 1   ? "m"
+             : f.spaceUnit == 3 ? "um"
+                                : "mm")});
+  }
+}
+
 // Sform where it is valid, else qform, else the voxel sizes alone.
-Result<Affine> affineOf(const Fields& f, const std::string& file, Warnings& warnings) {
+Result<Affine> affineOf(const Fields& f,
+                        const Size3& size,
+                        const std::string& file,
+                        Warnings& warnings) {
   if (f.sformCode > 0) {
     const Affine affine = sform(f);
     if (usable(affine)) {
+      compareForms(f, affine, size, file, warnings);
       return affine;
     }
     warnings.push_back(
@@ -272,7 +323,7 @@ Result<void> applyUnit(Affine& affine, int unit, const std::string& file, Warnin
 }
 
 Result<void> applySizes(const Fields& f, const fs::path& path, Header& header) {
-  const std::string file = path.string();
+  const std::string file = displayed(path);
   if (f.dim[0] < 1 || f.dim[0] > 7) {
     return fail(ErrorCode::InputRefused,
                 fmt::format("{} announces {} dimensions; it is damaged.", file, f.dim[0]));
@@ -341,7 +392,7 @@ Result<Header> parse(std::span<const std::byte> bytes,
                      const Layout& layout,
                      const fs::path& path,
                      Warnings& warnings) {
-  const std::string file = path.string();
+  const std::string file = displayed(path);
   const Reader reader{bytes, layout.otherByteOrder};
   const Fields f = layout.version == 1 ? fieldsOfVersion1(reader) : fieldsOfVersion2(reader);
   if (f.magic.substr(0, 2) == "ni") {
@@ -371,7 +422,7 @@ Result<Header> parse(std::span<const std::byte> bytes,
   }
   header.voxelOffset =
       f.voxelOffset == 0.0 ? header.headerBytes + 4 : static_cast<std::int64_t>(f.voxelOffset);
-  ARGAND_ASSIGN(header.rasFromIndex, affineOf(f, file, warnings));
+  ARGAND_ASSIGN(header.rasFromIndex, affineOf(f, header.size, file, warnings));
   ARGAND_TRY(applyUnit(header.rasFromIndex, f.spaceUnit, file, warnings));
   return header;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 namespace argand::io {
 
@@ -21,41 +22,27 @@ T loaded(const std::byte* from, bool otherByteOrder) {
   return std::bit_cast<T>(bytes);
 }
 
-// Calls `visitor` with a null pointer to the C++ type of `type`.
-template <typename Visitor>
-auto withType(RawType type, Visitor&& visitor) {
-  switch (type) {
-    case RawType::Int8:
-      return visitor(static_cast<std::int8_t*>(nullptr));
-    case RawType::UInt8:
-      return visitor(static_cast<std::uint8_t*>(nullptr));
-    case RawType::Int16:
-      return visitor(static_cast<std::int16_t*>(nullptr));
-    case RawType::UInt16:
-      return visitor(static_cast<std::uint16_t*>(nullptr));
-    case RawType::Int32:
-      return visitor(static_cast<std::int32_t*>(nullptr));
-    case RawType::UInt32:
-      return visitor(static_cast<std::uint32_t*>(nullptr));
-    case RawType::Int64:
-      return visitor(static_cast<std::int64_t*>(nullptr));
-    case RawType::UInt64:
-      return visitor(static_cast<std::uint64_t*>(nullptr));
-    case RawType::Float32:
-      return visitor(static_cast<float*>(nullptr));
-    case RawType::Float64:
-      break;
+// Calls `visit` with each stored value in turn.
+template <typename Source, typename Visit>
+void forEach(const RawVoxels& raw, Visit&& visit) {
+  const std::size_t count = raw.bytes.size() / sizeof(Source);
+  const std::byte* from = raw.bytes.data();
+  if (raw.otherByteOrder) {
+    for (std::size_t n = 0; n < count; ++n, from += sizeof(Source)) {
+      visit(loaded<Source>(from, true));
+    }
+    return;
   }
-  return visitor(static_cast<double*>(nullptr));
+  for (std::size_t n = 0; n < count; ++n, from += sizeof(Source)) {
+    visit(loaded<Source>(from, false));
+  }
 }
 
 template <typename T, typename Source, typename Convert>
 std::vector<T> converted(const RawVoxels& raw, Convert convert) {
-  const std::size_t count = raw.bytes.size() / sizeof(Source);
-  std::vector<T> voxels(count);
-  for (std::size_t n = 0; n < count; ++n) {
-    voxels[n] = convert(loaded<Source>(raw.bytes.data() + n * sizeof(Source), raw.otherByteOrder));
-  }
+  std::vector<T> voxels(raw.bytes.size() / sizeof(Source));
+  T* to = voxels.data();
+  forEach<Source>(raw, [&](Source stored) { *to++ = convert(stored); });
   return voxels;
 }
 
@@ -73,35 +60,42 @@ bool keepsIntegers(const RawVoxels& raw) {
 
 template <typename Source>
 Result<Volume::Buffer> integersFrom(const RawVoxels& raw, const std::string& file) {
+  Source smallest = std::numeric_limits<Source>::max();
+  Source largest = std::numeric_limits<Source>::lowest();
+  forEach<Source>(raw, [&](Source stored) {
+    smallest = std::min(smallest, stored);
+    largest = std::max(largest, stored);
+  });
   // Long double holds every 64 bit integer exactly.
-  const auto value = [&](Source stored) {
+  const auto exact = [&](Source stored) {
     return static_cast<long double>(stored) * static_cast<long double>(raw.slope) +
            static_cast<long double>(raw.intercept);
   };
-  long double least = 0;
-  long double most = 0;
-  bool first = true;
-  bool exactInFloat = true;
-  const std::size_t count = raw.bytes.size() / sizeof(Source);
-  for (std::size_t n = 0; n < count; ++n) {
-    const auto v = value(loaded<Source>(raw.bytes.data() + n * sizeof(Source), raw.otherByteOrder));
-    least = first ? v : std::min(least, v);
-    most = first ? v : std::max(most, v);
-    first = false;
-    exactInFloat = exactInFloat && static_cast<long double>(static_cast<float>(v)) == v;
-  }
+  const long double least = std::min(exact(smallest), exact(largest));
+  const long double most = std::max(exact(smallest), exact(largest));
+  // Where the results are known to have 16 bits, 64 are enough for all between.
+  const auto slope = static_cast<std::int64_t>(raw.slope);
+  const auto intercept = static_cast<std::int64_t>(raw.intercept);
+  const auto small = [&](Source stored) {
+    return static_cast<std::int64_t>(stored) * slope + intercept;
+  };
   const bool storedUnsigned16 = std::is_same_v<Source, std::uint16_t> && least >= 0;
   if (least >= -32768 && most <= 32767 && !storedUnsigned16) {
     return shared(converted<std::int16_t, Source>(
-        raw, [&](Source stored) { return static_cast<std::int16_t>(value(stored)); }));
+        raw, [&](Source stored) { return static_cast<std::int16_t>(small(stored)); }));
   }
   if (least >= 0 && most <= 65535) {
     return shared(converted<std::uint16_t, Source>(
-        raw, [&](Source stored) { return static_cast<std::uint16_t>(value(stored)); }));
+        raw, [&](Source stored) { return static_cast<std::uint16_t>(small(stored)); }));
   }
+  bool exactInFloat = true;
+  forEach<Source>(raw, [&](Source stored) {
+    const long double value = exact(stored);
+    exactInFloat = exactInFloat && static_cast<long double>(static_cast<float>(value)) == value;
+  });
   if (exactInFloat) {
     return shared(converted<float, Source>(
-        raw, [&](Source stored) { return static_cast<float>(value(stored)); }));
+        raw, [&](Source stored) { return static_cast<float>(exact(stored)); }));
   }
   return fail(
       ErrorCode::InputRefused,
@@ -187,24 +181,42 @@ Result<Volume::Buffer> bufferFrom(const RawVoxels& raw,
   });
 }
 
-Result<std::vector<LabelValue>> labelsFrom(const RawVoxels& raw, const std::string& file) {
+Result<std::vector<LabelValue>> labelsFrom(const RawVoxels& raw,
+                                           const Size3& size,
+                                           const std::string& file) {
+  constexpr double kTolerance = 1e-3;
   return withType(raw.type, [&](auto* source) -> Result<std::vector<LabelValue>> {
     using Source = std::remove_pointer_t<decltype(source)>;
-    std::optional<double> offending;
+    std::int64_t at = 0;
+    std::int64_t offending = -1;
+    double value = 0.0;
+    const bool scaled = raw.slope != 1.0 || raw.intercept != 0.0;
     auto labels = converted<LabelValue, Source>(raw, [&](Source stored) -> LabelValue {
-      const double v = static_cast<double>(stored) * raw.slope + raw.intercept;
-      if (!(v >= 0.0 && v <= 65535.0 && v == std::trunc(v))) {
-        offending = offending.value_or(v);
-        return 0;
+      if constexpr (std::is_integral_v<Source>) {
+        if (!scaled && std::in_range<LabelValue>(stored)) {
+          ++at;
+          return static_cast<LabelValue>(stored);
+        }
       }
-      return static_cast<LabelValue>(v);
+      const double v = static_cast<double>(stored) * raw.slope + raw.intercept;
+      const double whole = std::round(v);
+      const bool label = std::abs(v - whole) <= kTolerance && whole >= 0.0 && whole <= 65535.0;
+      if (!label && offending < 0) {
+        offending = at;
+        value = v;
+      }
+      ++at;
+      return label ? static_cast<LabelValue>(whole) : LabelValue{0};
     });
-    if (offending) {
+    if (offending >= 0) {
       return fail(ErrorCode::InputRefused,
-                  fmt::format("{} is not a label map: it holds the value {}, and labels are whole "
-                              "numbers from 0 to 65535.",
+                  fmt::format("{} is not a label map: voxel ({}, {}, {}) holds the value {}, and "
+                              "labels are whole numbers from 0 to 65535.",
                               file,
-                              *offending));
+                              offending % size.i,
+                              offending / size.i % size.j,
+                              offending / (size.i * size.j) % size.k,
+                              value));
     }
     return labels;
   });

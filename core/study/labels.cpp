@@ -59,6 +59,80 @@ Segmentation layerAlone(const Segmentation& segmentation, int layer) {
   return alone;
 }
 
+// Brings the labels of the file `name` to `grid`.
+Result<LabelMap> broughtTo(const Geometry& grid,
+                           LabelMap labels,
+                           const std::string& name,
+                           Warnings& warnings,
+                           const std::stop_token& stop) {
+  if (sameGrid(labels.geometry, grid)) {
+    labels.geometry = grid;
+    return labels;
+  }
+  if (!gridsOverlap(labels.geometry, grid)) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("The labels in {} lie elsewhere in the patient than the reference: the "
+                            "two grids share no point. Are they of the same study?",
+                            name));
+  }
+  if (!onlyReordered(labels.geometry, grid)) {
+    const Warning resampled{
+        WarningCode::Resampled,
+        fmt::format("{} is on another grid than the reference; each voxel took the label of the "
+                    "nearest one.",
+                    name)};
+    if (std::find(warnings.begin(), warnings.end(), resampled) == warnings.end()) {
+      warnings.push_back(resampled);
+    }
+  }
+  return resampledLabels(labels, grid, stop);
+}
+
+Warnings namedWarnings(const Warnings& warnings, const std::string& name) {
+  Warnings named;
+  for (const Warning& warning : warnings) {
+    named.push_back({warning.code, fmt::format("{}: {}", name, warning.text)});
+  }
+  return named;
+}
+
+LabelTable merged(LabelTable names, const LabelTable& stronger) {
+  for (const auto& [value, entry] : stronger.entries()) {
+    names.set(value, entry);
+  }
+  return names;
+}
+
+// Adds the structures of one layer, in a layer of their own.
+void addLayer(Segmentation& segmentation, const LabelMap& labels, const LabelTable& names) {
+  const Segmentation alone = segmentationFrom(labels, names);
+  const int layer = segmentation.addLayer();
+  segmentation.layer(layer) = alone.layer(0);
+  for (Structure structure : alone.structures()) {
+    structure.id = 0;
+    structure.layer = layer;
+    segmentation.add(std::move(structure));
+  }
+}
+
+// A label map file of one layer or several.
+Result<LoadedLabels> loadLayers(const fs::path& path,
+                                const Geometry& grid,
+                                const LabelTable& names,
+                                const std::stop_token& stop) {
+  ARGAND_ASSIGN(io::LayeredLabels file, io::readLabelLayers(path));
+  const std::string name = displayed(path.filename());
+  LoadedLabels loaded{Segmentation(grid), namedWarnings(file.warnings, name)};
+  const bool one = file.layers.size() == 1;
+  for (io::LayeredLabels::Layer& layer : file.layers) {
+    ARGAND_ASSIGN(const LabelMap labels,
+                  broughtTo(grid, std::move(layer.labels), name, loaded.warnings, stop));
+    // Values name structures only where there is one layer: others use them again.
+    addLayer(loaded.segmentation, labels, one ? merged(layer.names, names) : layer.names);
+  }
+  return loaded;
+}
+
 }  // namespace
 
 Result<LoadedLabelMap> loadLabelMap(const fs::path& path,
@@ -66,34 +140,12 @@ Result<LoadedLabelMap> loadLabelMap(const fs::path& path,
                                     const LabelTable& names,
                                     const std::stop_token& stop) {
   ARGAND_ASSIGN(io::LabelFile file, io::readLabels(path));
+  const std::string name = displayed(path.filename());
   LoadedLabelMap loaded;
-  loaded.names = file.names;
-  for (const auto& [value, entry] : names.entries()) {
-    loaded.names.set(value, entry);
-  }
-  const std::string name = path.filename().string();
-  for (const Warning& warning : file.warnings) {
-    loaded.warnings.push_back({warning.code, fmt::format("{}: {}", name, warning.text)});
-  }
-  if (sameGrid(file.labels.geometry, grid)) {
-    loaded.labels = std::move(file.labels);
-    loaded.labels.geometry = grid;
-    return loaded;
-  }
-  if (!gridsOverlap(file.labels.geometry, grid)) {
-    return fail(ErrorCode::InputRefused,
-                fmt::format("The labels in {} lie elsewhere in the patient than the reference: the "
-                            "two grids share no point. Are they of the same study?",
-                            name));
-  }
-  if (!onlyReordered(file.labels.geometry, grid)) {
-    loaded.warnings.push_back(
-        {WarningCode::Resampled,
-         fmt::format("{} is on another grid than the reference; each voxel took the label of the "
-                     "nearest one.",
-                     name)});
-  }
-  ARGAND_ASSIGN(loaded.labels, resampledLabels(file.labels, grid, stop));
+  loaded.names = merged(std::move(file.names), names);
+  loaded.warnings = namedWarnings(file.warnings, name);
+  ARGAND_ASSIGN(loaded.labels,
+                broughtTo(grid, std::move(file.labels), name, loaded.warnings, stop));
   return loaded;
 }
 
@@ -111,8 +163,7 @@ Result<LoadedLabels> loadSegmentation(const fs::path& path,
                                       const LabelTable& names,
                                       const std::stop_token& stop) {
   if (io::formatOf(path)) {
-    ARGAND_ASSIGN(LoadedLabelMap map, loadLabelMap(path, reference.geometry(), names, stop));
-    return LoadedLabels{segmentationFrom(map.labels, map.names), std::move(map.warnings)};
+    return loadLayers(path, reference.geometry(), names, stop);
   }
   ARGAND_ASSIGN(const Found found, find(path, stop));
   const auto object = std::find_if(found.entries.begin(), found.entries.end(), [](const Entry& e) {

@@ -59,9 +59,6 @@ const std::vector<Library> kLibraries = {
     {"Torch",
      std::regex("^(ATen|c10|torch|caffe2)/.*"),
      std::regex("^(core/(engine/(run|training|cuda/run)|infer|train)|models/import|tests)/.*")},
-    {"ITK",
-     std::regex("^itk.*"),
-     std::regex("^core/(volume|io|metrics|edit)/.*\\.cpp|^core/volume/itk_bridge\\.h|^tests/.*")},
     {"DCMTK and GDCM", std::regex("^(dcmtk/|gdcm).*"), std::regex("^(core/dicom|tests)/.*")},
     {"CUDA", std::regex("^(cuda|nccl).*"), std::regex("^(core/engine/cuda|tests/gpu)/.*")},
 };
@@ -179,7 +176,7 @@ TEST(Includes, KeepLibrariesWhereTheyBelong) {
 }
 
 TEST(Includes, OfTheWindowNeverReachTorchItkOrDcmtk) {
-  const std::regex hidden("Torch|ITK|DCMTK and GDCM|CUDA");
+  const std::regex hidden("Torch|DCMTK and GDCM|CUDA");
   for (const SourceFile& file : sourceTree()) {
     if (!std::regex_search(file.path, std::regex("^(ui|viz|app)/"))) {
       continue;

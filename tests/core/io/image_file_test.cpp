@@ -7,9 +7,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <random>
 
@@ -281,8 +283,71 @@ TEST(ImageFile, LeavesNothingBehindWhereItCannotWrite) {
     const auto written = writeImage(dir / "absent" / ("a" + ending), *volume);
     ASSERT_FALSE(written) << ending;
     EXPECT_EQ(written.error().code, ErrorCode::OutputFailed);
+    EXPECT_THAT(written.error().message, HasSubstr("absent/a" + ending));
   }
   EXPECT_TRUE(fs::is_empty(dir));
+}
+
+// A limit on the size of files stops a writer as a full disk does.
+TEST(ImageFile, LeavesNothingBehindWhereTheDiskIsFull) {
+  const fs::path dir = testDir();
+  const Geometry geometry = phantom::grid({64, 64, 64}, {1, 1, 1}, "LPS");
+  std::mt19937 random(5);
+  std::vector<float> noise(static_cast<std::size_t>(geometry.size.voxels()));
+  std::generate(noise.begin(), noise.end(), [&] { return static_cast<float>(random()); });
+  const auto volume = Volume::create(geometry, std::move(noise));
+  ASSERT_TRUE(volume) << volume.error().message;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  for (const std::string& ending : endings()) {
+    rlimit limit = before;
+    limit.rlim_cur = 100000;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const auto written = writeImage(dir / ("a" + ending), *volume);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_FALSE(written) << ending;
+    EXPECT_EQ(written.error().code, ErrorCode::OutputFailed);
+    EXPECT_THAT(written.error().message, HasSubstr("/a" + ending));
+    EXPECT_THAT(written.error().message, ::testing::Not(HasSubstr("pending")));
+  }
+  std::signal(SIGXFSZ, handler);
+  EXPECT_TRUE(fs::is_empty(dir));
+}
+
+TEST(ImageFile, ReadsAndWritesNamesOfAnyBytes) {
+  const fs::path dir = testDir() / "M\xfcller";
+  fs::create_directories(dir);
+  const LabelMap labels{phantom::grid({2, 1, 1}, {1, 1, 1}, "LPS"), {1, 0}};
+  for (const std::string& ending : endings()) {
+    const fs::path path = dir / ("k\xe4"
+                                 "fer" +
+                                 ending);
+    const auto written = writeLabels(path, labels);
+    ASSERT_TRUE(written) << written.error().message;
+    const auto file = readLabels(path);
+    ASSERT_TRUE(file) << file.error().message;
+    EXPECT_EQ(file->labels.voxels, labels.voxels);
+    std::ofstream(path, std::ios::binary) << "nothing";
+    const auto damaged = readLabels(path);
+    ASSERT_FALSE(damaged);
+    EXPECT_THAT(damaged.error().message,
+                HasSubstr("M\u00fcller/k\u00e4"
+                          "fer" +
+                          ending));
+  }
+}
+
+TEST(ImageFile, TakesEndingsInAnyCase) {
+  const fs::path path = testDir() / "A.NII.GZ";
+  const LabelMap labels{phantom::grid({2, 1, 1}, {1, 1, 1}, "LPS"), {1, 0}};
+  ASSERT_TRUE(writeLabels(path, labels));
+  const auto bytes = readTextFile(path);
+  ASSERT_TRUE(bytes);
+  EXPECT_EQ(bytes->substr(0, 2), "\x1f\x8b");
+  const auto file = readLabels(path);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ(file->labels.voxels, labels.voxels);
 }
 
 TEST(ImageFile, ReadsEveryRealFileOrNamesTheReason) {

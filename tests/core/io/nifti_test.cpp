@@ -78,7 +78,43 @@ TEST(Nifti, PrefersTheSformAndKeepsItsShear) {
   EXPECT_EQ(affine.column(0), (Vec3{-1, 0, 0}));
   EXPECT_EQ(affine.column(2), (Vec3{-0.25, 0, 1}));
   EXPECT_EQ(affine.offset, (Vec3{-10, 0, 0}));
-  EXPECT_THAT(codes(file->warnings), ::testing::ElementsAre("non-orthogonal"));
+  EXPECT_THAT(codes(file->warnings), ::testing::ElementsAre("value-repaired", "non-orthogonal"));
+}
+
+TEST(Nifti, SaysByHowMuchSformAndQformDisagree) {
+  auto h = header1(3, 5, 2, DT_INT16, 16);
+  h.qform_code = 1;
+  h.qoffset_y = 12.5F;
+  const auto apart = readImage(written(testDir() / "a.nii", h, std::vector<std::int16_t>(30)));
+  ASSERT_TRUE(apart) << apart.error().message;
+  EXPECT_EQ(apart->volume.geometry().lpsFromIndex.offset, (Vec3{0, 0, 0}));
+  ASSERT_EQ(apart->warnings.size(), 1U);
+  EXPECT_THAT(apart->warnings[0].text, HasSubstr("disagree by 12.5 mm"));
+  EXPECT_THAT(apart->warnings[0].text, HasSubstr("sform was taken"));
+  // Turned half about z: the corner (2, 4, 0) lies at (-2, -4, 0), which is 2 sqrt(20) away.
+  h.qoffset_y = 0.0F;
+  h.quatern_d = 1.0F;
+  const auto turned = readImage(written(testDir() / "a.nii", h, std::vector<std::int16_t>(30)));
+  ASSERT_TRUE(turned) << turned.error().message;
+  ASSERT_EQ(turned->warnings.size(), 1U);
+  EXPECT_THAT(turned->warnings[0].text, HasSubstr("disagree by 8.944 mm"));
+  h.quatern_d = 0.0F;
+  const auto same = readImage(written(testDir() / "a.nii", h, std::vector<std::int16_t>(30)));
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_TRUE(same->warnings.empty());
+}
+
+TEST(Nifti, TakesTheQformWhereTheSformsCodeIsNotPositive) {
+  for (const short code : {short{0}, short{-1}}) {
+    auto h = header1(2, 2, 2, DT_INT16, 16);
+    h.sform_code = code;
+    h.srow_x[3] = 99.0F;
+    h.qform_code = 1;
+    h.qoffset_z = 7.0F;
+    const auto file = readImage(written(testDir() / "a.nii", h, std::vector<std::int16_t>(8)));
+    ASSERT_TRUE(file) << file.error().message;
+    EXPECT_EQ(file->volume.geometry().lpsFromIndex.offset, (Vec3{0, 0, 7})) << code;
+  }
 }
 
 TEST(Nifti, TakesTheQformWhereTheSformIsSingular) {
@@ -213,6 +249,8 @@ TEST(Nifti, ReplacesNumbersThatAreNotFinite) {
   const auto file =
       readImage(written(testDir() / "a.nii", h, std::vector<float>{std::nanf(""), 1.5F, inf}));
   ASSERT_TRUE(file) << file.error().message;
+  ASSERT_EQ(file->warnings.size(), 1U);
+  EXPECT_THAT(file->warnings[0].text, HasSubstr("2 voxels"));
   EXPECT_THAT(voxelsOf<float>(file->volume), ::testing::ElementsAre(0.0F, 1.5F, 0.0F));
   EXPECT_THAT(codes(file->warnings), ::testing::ElementsAre("value-repaired"));
 }
@@ -258,7 +296,47 @@ TEST(Nifti, LabelMapsAreWholeNumbersOrRefusedWithTheFirstThatIsNot) {
   EXPECT_THAT(good->labels.voxels, ::testing::ElementsAre(0, 117, 65535));
   const auto bad = readLabels(written(dir / "b.nii", h, std::vector<float>{0, 2.5, -1}));
   ASSERT_FALSE(bad);
-  EXPECT_THAT(bad.error().message, HasSubstr("2.5"));
+  EXPECT_THAT(bad.error().message, HasSubstr("voxel (1, 0, 0) holds the value 2.5"));
+}
+
+TEST(Nifti, LabelsMayMissWholeNumbersByTheRoundingOfASlope) {
+  const fs::path dir = testDir();
+  auto h = header1(3, 1, 1, DT_INT16, 16);
+  h.scl_slope = 0.1F;  // in single precision: 0.100000001490116
+  const auto good = readLabels(written(dir / "a.nii", h, std::vector<std::int16_t>{0, 30, 2550}));
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_THAT(good->labels.voxels, ::testing::ElementsAre(0, 3, 255));
+  h.scl_slope = 1.0F;
+  h.datatype = DT_FLOAT64;
+  const auto near =
+      readLabels(written(dir / "b.nii", h, std::vector<double>{2.9999999993, 1.0004, 65535.0009}));
+  ASSERT_TRUE(near) << near.error().message;
+  EXPECT_THAT(near->labels.voxels, ::testing::ElementsAre(3, 1, 65535));
+  for (const double value : {1.002, -1.0, 65536.0, std::nan("")}) {
+    const auto bad = readLabels(written(dir / "c.nii", h, std::vector<double>{0, 1, value}));
+    ASSERT_FALSE(bad) << value;
+    EXPECT_THAT(bad.error().message, HasSubstr("voxel (2, 0, 0)")) << value;
+  }
+}
+
+TEST(Nifti, ReadsLabelsWhoseNamesAreNotUtf8) {
+  const auto h = header1(1, 1, 1, DT_UINT8, 8);
+  const fs::path path = testDir() / "a.nii";
+  std::string json = "{\"labels\": {\"1\": \"K\xe4rper\"}}";
+  json.resize(56, ' ');
+  auto extended = h;
+  extended.vox_offset = 352.0F + 64.0F;
+  std::ofstream out(path, std::ios::binary);
+  out.write(reinterpret_cast<const char*>(&extended), sizeof(extended));
+  const std::array<std::int32_t, 2> head{64, 6};
+  out.write("\1\0\0\0", 4);
+  out.write(reinterpret_cast<const char*>(head.data()), 8);
+  out << json << '\1';
+  out.close();
+  const auto file = readLabels(path);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_THAT(file->labels.voxels, ::testing::ElementsAre(1));
+  EXPECT_EQ(file->names.nameOf(1), "K\u00e4rper");
 }
 
 TEST(Nifti, SurvivesDamagedFiles) {
