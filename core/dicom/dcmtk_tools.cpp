@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/dcmtk_tools.h"
 
+#include "core/base/text.h"
 #include "core/dicom/character_set.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -17,6 +19,8 @@ namespace fs = std::filesystem;
 Result<void> prepareDcmtk() {
   static const bool kDictionaryLoaded = [] {
     OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    // A known attribute that a copier stored as UN is read as what it is (PS3.5 6.2.2).
+    dcmEnableUnknownVRConversion.set(OFTrue);
     return static_cast<bool>(dcmDataDict.isDictionaryLoaded());
   }();
   if (!kDictionaryLoaded) {
@@ -28,30 +32,110 @@ Result<void> prepareDcmtk() {
   return {};
 }
 
+namespace {
+
+// Of the transfer syntaxes that DCMTK 3.6.7 has no name for (PS3.6 table A-1).
+std::string_view recentSyntaxName(const std::string& uid) {
+  using Entry = std::pair<std::string_view, std::string_view>;
+  static const std::array<Entry, 9> kRecent{{
+      {"1.2.840.10008.1.2.4.110", "JPEG XL Lossless"},
+      {"1.2.840.10008.1.2.4.111", "JPEG XL JPEG Recompression"},
+      {"1.2.840.10008.1.2.4.112", "JPEG XL"},
+      {"1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000 (Lossless Only)"},
+      {"1.2.840.10008.1.2.4.202", "High-Throughput JPEG 2000 with RPCL (Lossless Only)"},
+      {"1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000"},
+      {"1.2.840.10008.1.2.4.204", "JPIP HTJ2K Referenced"},
+      {"1.2.840.10008.1.2.4.205", "JPIP HTJ2K Referenced Deflate"},
+      {"1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression"},
+  }};
+  const auto found = std::find_if(
+      kRecent.begin(), kRecent.end(), [&](const Entry& entry) { return entry.first == uid; });
+  return found == kRecent.end() ? std::string_view() : found->second;
+}
+
+// Why a file could not be parsed, as its meta information tells it.
+std::string reasonNotRead(DcmFileFormat& file, const fs::path& path, const OFCondition& status) {
+  if (const auto syntax = checkTransferSyntax(file); !syntax) {
+    return fmt::format("{}: {}", displayed(path), syntax.error().message);
+  }
+  return fmt::format("{} cannot be read as DICOM ({}); it is damaged or truncated.",
+                     displayed(path),
+                     status.text());
+}
+
+bool readsPixelsIn(E_TransferSyntax syntax) {
+  switch (syntax) {
+    case EXS_LittleEndianImplicit:
+    case EXS_LittleEndianExplicit:
+    case EXS_BigEndianExplicit:
+    case EXS_BigEndianImplicit:
+    case EXS_DeflatedLittleEndianExplicit:
+    case EXS_JPEGProcess1:
+    case EXS_JPEGProcess2_4:
+    case EXS_JPEGProcess14:
+    case EXS_JPEGProcess14SV1:
+    case EXS_JPEGLSLossless:
+    case EXS_JPEGLSLossy:
+    case EXS_JPEG2000LosslessOnly:
+    case EXS_JPEG2000:
+    case EXS_RLELossless:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+// DCMTK takes a dataset in a transfer syntax that it does not know for explicit little
+// endian, so the file's own word goes first.
+Result<void> checkTransferSyntax(DcmFileFormat& file) {
+  std::string uid = textOf(*file.getMetaInfo(), DCM_TransferSyntaxUID);
+  E_TransferSyntax syntax = file.getDataset()->getOriginalXfer();
+  if (!uid.empty()) {
+    syntax = DcmXfer(uid.c_str()).getXfer();
+  } else if (syntax == EXS_Unknown) {
+    return {};
+  } else {
+    uid = DcmXfer(syntax).getXferID();
+  }
+  if (readsPixelsIn(syntax)) {
+    return {};
+  }
+  return fail(ErrorCode::InputRefused,
+              fmt::format("Its transfer syntax {} is not read. Convert it to an uncompressed one.",
+                          transferSyntaxName(uid)));
+}
+
+std::string transferSyntaxName(const std::string& uid) {
+  std::string name(recentSyntaxName(uid));
+  if (const DcmXfer known(uid.c_str()); name.empty() && known.getXfer() != EXS_Unknown) {
+    name = known.getXferName();
+  }
+  return name.empty() ? utf8Text(uid) : fmt::format("{} ({})", name, utf8Text(uid));
+}
+
 Result<std::unique_ptr<DcmFileFormat>> loadObject(const fs::path& path, LoadPart part) {
   ARGAND_TRY(prepareDcmtk());
-  return guarded(
-      ErrorCode::InputRefused,
-      fmt::format("reading {}", path.string()),
-      [&]() -> Result<std::unique_ptr<DcmFileFormat>> {
-        auto file = std::make_unique<DcmFileFormat>();
-        const OFCondition status =
-            part == LoadPart::HeaderOnly
-                ? file->loadFileUntilTag(path.c_str(),
-                                         EXS_Unknown,
-                                         EGL_noChange,
-                                         DCM_MaxReadLength,
-                                         ERM_autoDetect,
-                                         DCM_PixelData)
-                : file->loadFile(path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
-        if (status.bad()) {
-          return fail(ErrorCode::InputRefused,
-                      fmt::format("{} cannot be read as DICOM ({}); it is damaged or truncated.",
-                                  path.string(),
-                                  status.text()));
-        }
-        return file;
-      });
+  return guarded(ErrorCode::InputRefused,
+                 fmt::format("reading {}", displayed(path)),
+                 [&]() -> Result<std::unique_ptr<DcmFileFormat>> {
+                   auto file = std::make_unique<DcmFileFormat>();
+                   const OFCondition status =
+                       part == LoadPart::HeaderOnly
+                           ? file->loadFileUntilTag(path.c_str(),
+                                                    EXS_Unknown,
+                                                    EGL_noChange,
+                                                    DCM_MaxReadLength,
+                                                    ERM_autoDetect,
+                                                    DCM_PixelData)
+                           : file->loadFile(
+                                 path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
+                   if (status.bad()) {
+                     return fail(ErrorCode::InputRefused, reasonNotRead(*file, path, status));
+                   }
+                   return file;
+                 });
 }
 
 bool looksLikeDicom(const fs::path& path) {
@@ -74,20 +158,6 @@ bool looksLikeDicom(const fs::path& path) {
   return (little && byte(3) == 0 && (vr || shortLength)) || (big && byte(2) == 0 && vr);
 }
 
-namespace {
-
-std::string trimmed(std::string text) {
-  const auto isPadding = [](char c) { return c == ' ' || c == '\0'; };
-  while (!text.empty() && isPadding(text.back())) {
-    text.pop_back();
-  }
-  const auto first = std::find_if_not(text.begin(), text.end(), isPadding);
-  text.erase(text.begin(), first);
-  return text;
-}
-
-}  // namespace
-
 std::string rawTextOf(DcmElement& element) {
   if (element.isaString()) {
     char* value = nullptr;
@@ -107,31 +177,147 @@ std::string textOf(DcmItem& item, const DcmTagKey& tag) {
   if (item.findAndGetElement(tag, element).bad() || element == nullptr) {
     return {};
   }
-  return trimmed(rawTextOf(*element));
+  return std::string(trimmed(rawTextOf(*element)));
 }
 
-std::vector<double> numbersOf(DcmElement& element) {
-  std::vector<double> numbers;
+namespace {
+
+// Values of text as they stand in a message.
+std::string quoted(std::string_view text) {
+  constexpr std::size_t kLongest = 64;
+  return '"' + utf8Text(text.substr(0, kLongest)) + '"';
+}
+
+Failure noNumber(const DcmElement& element, const std::string& value) {
+  return fail(ErrorCode::InputRefused,
+              fmt::format("Its {} is {}, which is no number.", nameOf(element.getTag()), value));
+}
+
+Result<Numbers> numbersInText(const DcmElement& element, std::string_view text) {
+  Numbers numbers;
+  if (trimmed(text).empty()) {
+    return numbers;
+  }
+  for (std::string_view rest = text;;) {
+    const std::size_t end = rest.find('\\');
+    const auto value = parseDecimal(rest.substr(0, end));
+    if (!value) {
+      return noNumber(element, quoted(trimmed(text)));
+    }
+    numbers.values.push_back(*value);
+    if (end == std::string_view::npos) {
+      break;
+    }
+    rest.remove_prefix(end + 1);
+  }
+  if (text.find(',') != std::string_view::npos) {
+    numbers.repair = Warning{
+        WarningCode::ValueRepaired,
+        fmt::format("{} has decimal commas; they were read as points.", nameOf(element.getTag()))};
+  }
+  return numbers;
+}
+
+template <typename T>
+void appendWords(const Uint8* bytes, std::size_t length, std::vector<double>& values) {
+  for (std::size_t at = 0; at + sizeof(T) <= length; at += sizeof(T)) {
+    std::array<Uint8, sizeof(T)> word{};
+    std::copy_n(bytes + at, sizeof(T), word.begin());
+    values.push_back(static_cast<double>(std::bit_cast<T>(word)));
+  }
+}
+
+// Of an element whose bytes have no type of their own: as the data dictionary says.
+Result<Numbers> numbersInBytes(DcmElement& element) {
+  Uint8* bytes = nullptr;
+  const std::size_t length = element.getLength();
+  Numbers numbers;
+  if (length == 0) {
+    return numbers;
+  }
+  if (element.getUint8Array(bytes).bad() || bytes == nullptr) {
+    return noNumber(element, "of a wrong value representation");
+  }
+  const DcmEVR known = DcmTag(element.getTag().getXTag()).getEVR();
+  switch (known) {
+    case EVR_DS:
+    case EVR_IS:
+      return numbersInText(element, {reinterpret_cast<const char*>(bytes), length});
+    case EVR_US:
+    case EVR_xs:
+      appendWords<std::uint16_t>(bytes, length, numbers.values);
+      break;
+    case EVR_SS:
+      appendWords<std::int16_t>(bytes, length, numbers.values);
+      break;
+    case EVR_UL:
+      appendWords<std::uint32_t>(bytes, length, numbers.values);
+      break;
+    case EVR_SL:
+      appendWords<std::int32_t>(bytes, length, numbers.values);
+      break;
+    case EVR_FL:
+      appendWords<float>(bytes, length, numbers.values);
+      break;
+    case EVR_FD:
+      appendWords<double>(bytes, length, numbers.values);
+      break;
+    default:  // a private attribute: as text, or not at all
+      return numbersInText(element, {reinterpret_cast<const char*>(bytes), length});
+  }
+  if (numbers.values.empty()) {
+    return noNumber(element, fmt::format("{} bytes of an unknown kind", length));
+  }
+  return numbers;
+}
+
+// Of an element of a numeric representation.
+Result<Numbers> numbersInWords(DcmElement& element) {
+  Numbers numbers;
   const unsigned long count = element.getVM();
+  if (count == 0 && element.getLength() > 0) {
+    return noNumber(element, fmt::format("{} bytes long", element.getLength()));
+  }
   for (unsigned long n = 0; n < count; ++n) {
     OFString text;
-    OFBool good = OFFalse;
-    double value = 0.0;
     Float64 real = 0.0;
-    if (element.isaString()) {
-      if (element.getOFString(text, n).good()) {
-        value = OFStandard::atof(trimmed({text.c_str(), text.size()}).c_str(), &good);
+    Float32 single = 0.0F;
+    if (element.getFloat64(real, n).good()) {
+      numbers.values.push_back(real);
+    } else if (element.getFloat32(single, n).good()) {
+      numbers.values.push_back(static_cast<double>(single));
+    } else if (const auto value = element.getOFString(text, n).good()
+                                      ? parseDecimal({text.c_str(), text.size()})
+                                      : std::nullopt) {
+      numbers.values.push_back(*value);
+    } else {
+      return noNumber(element, quoted({text.c_str(), text.size()}));
+    }
+  }
+  return numbers;
+}
+
+}  // namespace
+
+Result<Numbers> readNumbers(DcmElement& element) {
+  Result<Numbers> numbers = [&] {
+    switch (element.getVR()) {
+      case EVR_UN:
+      case EVR_OB:
+      case EVR_OW:
+      case EVR_UNKNOWN:
+        return numbersInBytes(element);
+      default:
+        return element.isaString() ? numbersInText(element, rawTextOf(element))
+                                   : numbersInWords(element);
+    }
+  }();
+  if (numbers) {
+    for (const double value : numbers->values) {
+      if (!std::isfinite(value)) {
+        return noNumber(element, fmt::format("\"{}\"", value));
       }
-    } else if (element.getFloat64(real, n).good()) {
-      value = real;
-      good = OFTrue;
-    } else if (element.getOFString(text, n).good()) {
-      value = OFStandard::atof(text.c_str(), &good);
     }
-    if (!good || !std::isfinite(value)) {
-      return {};
-    }
-    numbers.push_back(value);
   }
   return numbers;
 }
@@ -141,7 +327,38 @@ std::vector<double> numbersOf(DcmItem& item, const DcmTagKey& tag) {
   if (item.findAndGetElement(tag, element).bad() || element == nullptr) {
     return {};
   }
-  return numbersOf(*element);
+  auto numbers = readNumbers(*element);
+  return numbers ? std::move(numbers->values) : std::vector<double>{};
+}
+
+Result<DcmSequenceOfItems*> sequenceOf(DcmItem& item, const DcmTagKey& tag) {
+  DcmElement* element = nullptr;
+  if (item.findAndGetElement(tag, element).bad() || element == nullptr ||
+      element->getLength() == 0) {
+    return nullptr;
+  }
+  auto* sequence = dynamic_cast<DcmSequenceOfItems*>(element);
+  if (sequence == nullptr) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("Its {} is stored as {} and not as a sequence, so what it says of the "
+                            "image is unknown.",
+                            nameOf(tag),
+                            DcmVR(element->getVR()).getVRName()));
+  }
+  return sequence;
+}
+
+bool holdsValue(std::string_view values, std::string_view word) {
+  while (true) {
+    const std::size_t end = values.find('\\');
+    if (trimmed(values.substr(0, end)) == word) {
+      return true;
+    }
+    if (end == std::string_view::npos) {
+      return false;
+    }
+    values.remove_prefix(end + 1);
+  }
 }
 
 std::string screenTextOf(DcmDataset& dataset, const DcmTagKey& tag) {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/base/warning.h"
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,10 +37,21 @@ enum class LoadPart { HeaderOnly, All };  // a header ends before Pixel Data
 // Value bytes, trailing padding included where it is part of the value.
 [[nodiscard]] std::string rawTextOf(DcmElement& element);
 
-// The numbers of an attribute of VR DS, IS, FD, FL, US, SS, UL or SL; empty where
-// it is absent or any of its values is no finite number.
+// The numbers of one attribute, read by the one policy of docs/conformance.md, "Numbers".
+struct Numbers {
+  std::vector<double> values;     // empty where the attribute has no value
+  std::optional<Warning> repair;  // what was not read as it stands
+};
+
+// Fails, naming the attribute and the value, where one of its values is no finite
+// number: a number with a unit, an empty value beside others, NaN. Nothing is ever
+// cut. A decimal comma is read as a point, which `repair` says. Elements of an unknown
+// or wrong representation (UN, OB) are read by that of the data dictionary.
+[[nodiscard]] Result<Numbers> readNumbers(DcmElement& element);
+
+// The same for what nothing depends on: empty where the attribute is absent or
+// no numbers.
 [[nodiscard]] std::vector<double> numbersOf(DcmItem& item, const DcmTagKey& tag);
-[[nodiscard]] std::vector<double> numbersOf(DcmElement& element);
 
 // Text of the object in UTF-8, for the screen; of an item, whose object has the
 // character set given.
@@ -68,7 +81,21 @@ void forEachItem(DcmItem& item, const DcmTagKey& key, Visit&& visit) {
 // A number in at most the 16 characters of a DS, with every digit that fits.
 [[nodiscard]] std::string decimalString(double value);
 
-// "Image Orientation (Patient) (0020,0037)"
+// The items of a sequence, or nothing where it is absent. Fails where the attribute is
+// there but is no sequence (its bytes are then not looked into).
+[[nodiscard]] Result<DcmSequenceOfItems*> sequenceOf(DcmItem& item, const DcmTagKey& tag);
+
+// True where `word` is one of the values of an attribute such as Image Type.
+[[nodiscard]] bool holdsValue(std::string_view values, std::string_view word);
+
+// Fails, with UID and name, where the file says that it is in a transfer syntax whose pixels
+// this program does not read (docs/conformance.md, "Transfer syntaxes").
+[[nodiscard]] Result<void> checkTransferSyntax(DcmFileFormat& file);
+
+// "High-Throughput JPEG 2000 (1.2.840.10008.1.2.4.203)"; a UID alone where it has no name.
+[[nodiscard]] std::string transferSyntaxName(const std::string& uid);
+
+// "ImageOrientationPatient (0020,0037)"
 [[nodiscard]] std::string nameOf(const DcmTagKey& tag);
 
 }  // namespace argand::dicom

@@ -197,15 +197,24 @@ Result<Entry> findImage(const fs::path& path,
 
 Result<LoadedVolume> load(const Entry& entry,
                           const std::stop_token& stop,
-                          const ProgressFn& progress) {
+                          const ProgressFn& progress,
+                          const dicom::ReadOptions& options) {
   if (entry.kind != dicom::ObjectKind::Image) {
     return fail(
         ErrorCode::InputRefused,
         fmt::format("{} is a segmentation, not an image.", displayed(entry.path.filename())));
   }
   if (entry.series) {
-    ARGAND_ASSIGN(Volume volume, dicom::readSeries(*entry.series, stop, progress));
-    return LoadedVolume{std::move(volume), entry.warnings};
+    ARGAND_ASSIGN(dicom::LoadedSeries series,
+                  dicom::readSeries(*entry.series, stop, progress, options));
+    LoadedVolume loaded{std::move(series.volume), entry.warnings};
+    append(loaded.warnings, series.warnings);
+    return loaded;
+  }
+  if (options.suv) {
+    return fail(
+        ErrorCode::InputRefused,
+        fmt::format("SUV cannot be computed of {}: it is no DICOM series.", displayed(entry.path)));
   }
   ARGAND_ASSIGN(io::ImageFile file, io::readImage(entry.path));
   file.volume.description = entry.description;

@@ -70,9 +70,11 @@ struct LoadedVolume {
   Warnings warnings;  // the entry's, and what reading the voxels brought up
 };
 
+// `options` are for DICOM series.
 [[nodiscard]] Result<LoadedVolume> load(const Entry& entry,
                                         const std::stop_token& stop = {},
-                                        const ProgressFn& progress = {});
+                                        const ProgressFn& progress = {},
+                                        const dicom::ReadOptions& options = {});
 
 struct LoadedLabels {
   Segmentation segmentation;

@@ -222,6 +222,7 @@ Result<Volume> resampled(const Volume& volume,
   if (made) {
     made->modality = volume.modality;
     made->description = volume.description;
+    made->unit = volume.unit;
     made->windows = volume.windows;
     made->backgroundValue = volume.backgroundValue;
     made->source = volume.source;

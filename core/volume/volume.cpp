@@ -271,6 +271,7 @@ Volume cropped(const Volume& volume, const Box& box) {
   Volume result = std::move(*made);
   result.modality = volume.modality;
   result.description = volume.description;
+  result.unit = volume.unit;
   result.windows = volume.windows;
   result.backgroundValue = volume.backgroundValue;
   result.source = volume.source;
@@ -290,6 +291,7 @@ Volume reordered(const Volume& volume, const AxisOrder& order) {
   Volume result = std::move(*made);
   result.modality = volume.modality;
   result.description = volume.description;
+  result.unit = volume.unit;
   result.windows = volume.windows;
   result.backgroundValue = volume.backgroundValue;
   result.source = volume.source;

@@ -28,8 +28,7 @@ struct WindowLevel {
 };
 
 // One image volume: voxels in their real units (HU for CT; stored value times
-// slope plus intercept otherwise, never SUV), where they lie, and where they
-// came from.
+// slope plus intercept otherwise), where they lie, and where they came from.
 //
 // Voxels are in index order, i fastest, in one contiguous buffer that copies
 // of the Volume share; nobody changes a buffer once it is in a Volume. VTK
@@ -80,6 +79,9 @@ class Volume {
   [[nodiscard]] const Range& range() const;
 
   Modality modality = Modality::Unknown;
+  // What the voxels are in: "HU", "Bq/ml", "SUVbw", or as the source says it. Empty where
+  // the source says nothing, and for what has no unit, as MR signal.
+  std::string unit;
   std::string description;             // series description or file name; no patient data
   std::vector<WindowLevel> windows;    // from the source; may be empty
   double backgroundValue = 0.0;        // what lies outside: -1024 for CT, 0 else

@@ -132,8 +132,13 @@ Result<void> SegFrames::readWords(std::size_t n, std::vector<std::uint16_t>& val
   format.bitsAllocated = m_seg.bitsAllocated;
   format.bitsStored = m_seg.bitsAllocated;
   format.highBit = m_seg.bitsAllocated - 1;
-  std::vector<std::int64_t> stored;
-  ARGAND_TRY(decodeFrame(*m_seg.file->getDataset(), format, static_cast<std::uint32_t>(n), stored));
+  ARGAND_ASSIGN(const Samples samples,
+                decodeFrame(*m_seg.file->getDataset(), format, static_cast<std::uint32_t>(n)));
+  const auto* words = std::get_if<std::vector<std::uint16_t>>(&samples);
+  if (words == nullptr) {
+    return refused(fmt::format("Frame {} has pixels of {} bits.", n + 1, m_seg.bitsAllocated));
+  }
+  const std::vector<std::uint16_t>& stored = *words;
   values.resize(stored.size());
   if (m_seg.type == SegType::Fractional) {
     std::transform(stored.begin(), stored.end(), values.begin(), [&](std::int64_t value) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cmath>
 
 namespace argand::dicom {
@@ -18,89 +19,6 @@ namespace {
 Failure refused(std::string reason) {
   return fail(ErrorCode::InputRefused, std::move(reason));
 }
-
-// True where `word` is one of the values of an attribute such as Image Type.
-bool holdsValue(std::string_view values, std::string_view word) {
-  while (true) {
-    const std::size_t end = values.find('\\');
-    if (trimmed(values.substr(0, end)) == word) {
-      return true;
-    }
-    if (end == std::string_view::npos) {
-      return false;
-    }
-    values.remove_prefix(end + 1);
-  }
-}
-
-// One frame's attributes: its own functional groups, the shared ones, the
-// object's top level, the first that has the tag (PS3.3 C.7.6.16). A classic
-// image has the top level only.
-class Attributes {
- public:
-  explicit Attributes(DcmItem& top) : m_items{&top} {}
-
-  // `groups` is an item of Per-Frame or Shared Functional Groups Sequence.
-  void addGroups(DcmItem& groups) {
-    std::vector<DcmItem*> inner;
-    for (unsigned long n = 0; n < groups.card(); ++n) {
-      auto* sequence = dynamic_cast<DcmSequenceOfItems*>(groups.getElement(n));
-      if (sequence != nullptr && sequence->getTag().getGroup() % 2 == 0 && sequence->card() > 0) {
-        inner.push_back(sequence->getItem(0));
-      }
-    }
-    m_items.insert(m_items.begin(), inner.begin(), inner.end());
-  }
-
-  DcmElement* find(const DcmTagKey& tag) const {
-    for (DcmItem* item : m_items) {
-      DcmElement* element = nullptr;
-      if (item->findAndGetElement(tag, element).good() && element != nullptr &&
-          element->getLength() > 0) {
-        return element;
-      }
-    }
-    return nullptr;
-  }
-
-  std::string text(const DcmTagKey& tag) const {
-    DcmElement* element = find(tag);
-    if (element == nullptr) {
-      return {};
-    }
-    std::string value = rawTextOf(*element);
-    while (!value.empty() && (value.back() == ' ' || value.back() == '\0')) {
-      value.pop_back();
-    }
-    return value;
-  }
-
-  std::vector<double> numbers(const DcmTagKey& tag) const {
-    DcmElement* element = find(tag);
-    return element == nullptr ? std::vector<double>{} : numbersOf(*element);
-  }
-
-  std::optional<double> number(const DcmTagKey& tag) const {
-    const auto values = numbers(tag);
-    return values.empty() ? std::nullopt : std::optional(values.front());
-  }
-
-  // `count` numbers, or a refusal that names the attribute.
-  Result<std::vector<double>> required(const DcmTagKey& tag, std::size_t count) const {
-    if (find(tag) == nullptr) {
-      return refused(
-          fmt::format("It has no {}, so where it lies in the patient is unknown.", nameOf(tag)));
-    }
-    auto values = numbers(tag);
-    if (values.size() != count) {
-      return refused(fmt::format("Its {} is not {} numbers.", nameOf(tag), count));
-    }
-    return values;
-  }
-
- private:
-  std::vector<DcmItem*> m_items;
-};
 
 struct SplitRule {
   const char* word;
@@ -126,61 +44,25 @@ const std::vector<SplitRule>& splitRules() {
   return rules;
 }
 
-// PixelPaddingValue is US or SS; either way it is 16 bits of a stored value.
-std::optional<std::int64_t> paddingAt(const Attributes& in, const DcmTagKey& tag, bool isSigned) {
-  const auto value = in.number(tag);
-  if (!value || *value < -32768 || *value > 65535) {
-    return std::nullopt;
-  }
-  const auto whole = static_cast<std::int64_t>(*value);
-  return isSigned ? static_cast<std::int16_t>(whole) : static_cast<std::uint16_t>(whole);
-}
-
-Result<PixelFormat> pixelsOf(const Attributes& in, Warnings& warnings) {
-  PixelFormat format;
-  const auto whole = [&](const DcmTagKey& tag, int fallback) {
-    return static_cast<int>(in.number(tag).value_or(fallback));
+// What the pixels of a picture of many slices would need (Siemens: CSA headers; UIH:
+// (0065,1050)) is not read, so such pictures are refused by name.
+Result<void> refuseMosaic(const Attributes& in) {
+  const std::string maker = utf8Text(in.text(DCM_Manufacturer));
+  const auto madeBy = [&](std::string_view name) {
+    return std::search(maker.begin(), maker.end(), name.begin(), name.end(), [](char a, char b) {
+             return std::tolower(static_cast<unsigned char>(a)) == b;
+           }) != maker.end();
   };
-  format.rows = whole(DCM_Rows, 0);
-  format.columns = whole(DCM_Columns, 0);
-  format.bitsAllocated = whole(DCM_BitsAllocated, 0);
-  format.bitsStored = whole(DCM_BitsStored, format.bitsAllocated);
-  format.highBit = whole(DCM_HighBit, format.bitsStored - 1);
-  format.isSigned = whole(DCM_PixelRepresentation, 0) == 1;
-  if (format.rows < 1 || format.columns < 1) {
+  const bool siemens = madeBy("siemens") || maker.empty();
+  const bool uih = madeBy("uih") || madeBy("united imaging");
+  const bool grid = uih && in.find(DcmTagKey(0x0065, 0x1050)) != nullptr;
+  if (grid || ((siemens || uih) && holdsValue(in.text(DCM_ImageType), "MOSAIC"))) {
     return refused(
-        fmt::format("It is an image of {} rows and {} columns.", format.rows, format.columns));
+        fmt::format("It is a {} mosaic (many slices in one picture), which is not "
+                    "supported. Convert it with dcm2niix and open the NIfTI file.",
+                    uih ? "UIH" : "Siemens"));
   }
-  if (whole(DCM_SamplesPerPixel, 1) != 1) {
-    return refused("It is a colour picture, not an image of intensities.");
-  }
-  const std::string photometric = in.text(DCM_PhotometricInterpretation);
-  if (photometric != "MONOCHROME2" && !photometric.empty()) {
-    return refused(fmt::format("Its grey scale is {}; MONOCHROME2 is expected.", photometric));
-  }
-  const bool wholeBytes =
-      format.bitsAllocated == 8 || format.bitsAllocated == 16 || format.bitsAllocated == 32;
-  if (!wholeBytes || format.bitsStored < 1 || format.bitsStored > format.bitsAllocated ||
-      format.highBit >= format.bitsAllocated || format.highBit < format.bitsStored - 1) {
-    return refused(
-        fmt::format("Its pixels have {} bits allocated, {} stored, high bit {}, which is "
-                    "not supported.",
-                    format.bitsAllocated,
-                    format.bitsStored,
-                    format.highBit));
-  }
-  format.slope = in.number(DCM_RescaleSlope).value_or(1.0);
-  format.intercept = in.number(DCM_RescaleIntercept).value_or(0.0);
-  if (format.slope == 0.0) {
-    format.slope = 1.0;
-    warnings.push_back({WarningCode::ValueRepaired, "A Rescale Slope of 0 was taken as 1."});
-  }
-  if (const auto padding = paddingAt(in, DCM_PixelPaddingValue, format.isSigned)) {
-    const auto limit =
-        paddingAt(in, DCM_PixelPaddingRangeLimit, format.isSigned).value_or(*padding);
-    format.padding = std::minmax(*padding, limit);
-  }
-  return format;
+  return {};
 }
 
 Result<void> applyOrientation(const Attributes& in, Frame& frame) {
@@ -204,34 +86,68 @@ Result<void> applyOrientation(const Attributes& in, Frame& frame) {
   return {};
 }
 
-Result<Frame> frameOf(const Attributes& in) {
-  Frame frame;
-  frame.instanceNumber = static_cast<int>(in.number(DCM_InstanceNumber).value_or(0.0));
-  const std::string imageType = in.text(DCM_ImageType);
-  if (imageType.find("MOSAIC") != std::string::npos) {
-    return refused("It is a Siemens mosaic (many slices in one picture), which is not supported.");
-  }
-  frame.localizer = holdsValue(imageType, "LOCALIZER");
-  ARGAND_ASSIGN(frame.pixels, pixelsOf(in, frame.warnings));
+// A position or spacing beyond these is no millimetres of a patient.
+constexpr double kFarthestMm = 1e6;
+constexpr double kLeastSpacingMm = 1e-4;
+constexpr double kMostSpacingMm = 1e3;
+
+Result<void> applyPlace(const Attributes& in, Frame& frame) {
   ARGAND_TRY(applyOrientation(in, frame));
   ARGAND_ASSIGN(const auto position, in.required(DCM_ImagePositionPatient, 3));
   frame.slice.positionMm = {position[0], position[1], position[2]};
   ARGAND_ASSIGN(const auto spacing, in.required(DCM_PixelSpacing, 2));
   frame.rowSpacingMm = spacing[0];
   frame.columnSpacingMm = spacing[1];
-  if (!(spacing[0] > 0.0 && spacing[1] > 0.0)) {
-    return refused(fmt::format("Its {} is not positive.", nameOf(DCM_PixelSpacing)));
+  for (const double mm : position) {
+    if (std::abs(mm) > kFarthestMm) {
+      return refused(
+          fmt::format("Its {} is {} mm away.", nameOf(DCM_ImagePositionPatient), std::abs(mm)));
+    }
   }
-  const auto positive = [&](const DcmTagKey& tag) {
-    const auto value = in.number(tag);
-    return value && std::abs(*value) > 0.0 ? std::optional(std::abs(*value)) : std::nullopt;
+  for (const double mm : spacing) {
+    if (!(mm >= kLeastSpacingMm && mm <= kMostSpacingMm)) {
+      return refused(fmt::format("Its {} is {} mm; {} to {} mm are read.",
+                                 nameOf(DCM_PixelSpacing),
+                                 mm,
+                                 kLeastSpacingMm,
+                                 kMostSpacingMm));
+    }
+  }
+  // Of a single slice these are its depth; of several, positions decide.
+  const auto depth = [&](const DcmTagKey& tag) -> std::optional<double> {
+    const auto value = in.dispensable(tag);
+    if (!value || *value == 0.0) {
+      return std::nullopt;
+    }
+    const double mm = std::abs(*value);
+    if (mm < kLeastSpacingMm || mm > kMostSpacingMm) {
+      in.warn(fmt::format("Its {} is {} mm and is left out.", nameOf(tag), *value));
+      return std::nullopt;
+    }
+    if (*value < 0.0 && tag == DCM_SliceThickness) {
+      in.warn(fmt::format("Its {} is {} mm and was read without the sign.", nameOf(tag), *value));
+    }
+    return mm;
   };
-  frame.thicknessMm = positive(DCM_SliceThickness);
-  frame.spacingBetweenMm = positive(DCM_SpacingBetweenSlices);
+  frame.thicknessMm = depth(DCM_SliceThickness);
+  frame.spacingBetweenMm = depth(DCM_SpacingBetweenSlices);
+  return {};
+}
+
+int instanceNumberOf(const Attributes& in) {
+  const auto number = in.dispensable(DCM_InstanceNumber);
+  return number && std::abs(*number) < 1e9 ? static_cast<int>(*number) : 0;
+}
+
+Result<Frame> frameOf(const Attributes& in, Frame frame) {
+  frame.instanceNumber = instanceNumberOf(in);
+  frame.localizer = holdsValue(in.text(DCM_ImageType), "LOCALIZER");
+  ARGAND_ASSIGN(frame.pixels, pixelFormatOf(in));
+  ARGAND_TRY(applyPlace(in, frame));
   for (const SplitRule& rule : splitRules()) {
     for (const DcmTagKey& tag : rule.tags) {
-      if (std::string value = in.text(tag); !value.empty()) {
-        frame.splitBy[rule.word] = std::move(value);
+      if (const std::string value = in.text(tag); !value.empty()) {
+        frame.splitBy[rule.word] = utf8Text(value);
         break;
       }
     }
@@ -264,37 +180,85 @@ std::string classNameOf(const std::string& uid) {
   return name == nullptr ? "object of an unknown class" : name;
 }
 
-Result<std::vector<Frame>> framesOfMultiFrame(DcmDataset& dataset,
-                                              int count,
-                                              const std::string& sopClass) {
-  DcmSequenceOfItems* perFrame = nullptr;
-  DcmItem* shared = nullptr;
-  dataset.findAndGetSequence(DCM_PerFrameFunctionalGroupsSequence, perFrame);
-  dataset.findAndGetSequenceItem(DCM_SharedFunctionalGroupsSequence, shared);
-  if (perFrame == nullptr) {
+// An image object whose frames are looked at one by one.
+class ImageObject {
+ public:
+  [[nodiscard]] static Result<ImageObject> of(DcmFileFormat& file, const fs::path& path);
+
+  [[nodiscard]] int frames() const { return m_frames; }
+
+  // The frame at `index`, from 0.
+  [[nodiscard]] Result<Frame> frame(int index) const;
+
+ private:
+  DcmDataset* m_dataset = nullptr;
+  DcmSequenceOfItems* m_perFrame = nullptr;  // of multi-frame objects
+  DcmItem* m_shared = nullptr;
+  int m_frames = 1;
+  Frame m_common;
+};
+
+Result<ImageObject> ImageObject::of(DcmFileFormat& file, const fs::path& path) {
+  ImageObject object;
+  DcmDataset& dataset = *file.getDataset();
+  object.m_dataset = &dataset;
+  std::string sopClass = textOf(dataset, DCM_SOPClassUID);
+  if (sopClass.empty()) {
+    sopClass = textOf(*file.getMetaInfo(), DCM_MediaStorageSOPClassUID);
+  }
+  if (!dataset.tagExists(DCM_Rows)) {
+    return refused(fmt::format("It is a {}, not an image.", classNameOf(sopClass)));
+  }
+  ARGAND_TRY(checkTransferSyntax(file));
+  Warnings repairs;
+  ARGAND_ASSIGN(object.m_frames, Attributes(dataset, repairs).whole(DCM_NumberOfFrames, 1));
+  constexpr int kMostFrames = 1'000'000;
+  if (object.m_frames < 1 || object.m_frames > kMostFrames) {
+    return refused(fmt::format("It announces {} frames.", object.m_frames));
+  }
+  ARGAND_ASSIGN(object.m_perFrame, sequenceOf(dataset, DCM_PerFrameFunctionalGroupsSequence));
+  ARGAND_ASSIGN(DcmSequenceOfItems * shared,
+                sequenceOf(dataset, DCM_SharedFunctionalGroupsSequence));
+  object.m_shared = shared != nullptr && shared->card() > 0 ? shared->getItem(0) : nullptr;
+  if (object.m_perFrame == nullptr && object.m_frames > 1) {
     return refused(
         fmt::format("It is a {} of {} frames, which do not say where they lie in the "
                     "patient.",
                     classNameOf(sopClass),
-                    count));
+                    object.m_frames));
   }
-  if (perFrame->card() != static_cast<unsigned long>(count)) {
-    return refused(
-        fmt::format("It announces {} frames and describes {}.", count, perFrame->card()));
+  if (object.m_perFrame != nullptr &&
+      object.m_perFrame->card() != static_cast<unsigned long>(object.m_frames)) {
+    return refused(fmt::format(
+        "It announces {} frames and describes {}.", object.m_frames, object.m_perFrame->card()));
   }
-  std::vector<Frame> frames;
-  for (int n = 0; n < count; ++n) {
-    Attributes in(dataset);
-    if (shared != nullptr) {
-      in.addGroups(*shared);
+  Frame& common = object.m_common;
+  common.file = path;
+  common.slice.sopClassUid = sopClass;
+  common.slice.sopInstanceUid = textOf(dataset, DCM_SOPInstanceUID);
+  common.seriesUid = textOf(dataset, DCM_SeriesInstanceUID);
+  common.frameOfReferenceUid = textOf(dataset, DCM_FrameOfReferenceUID);
+  return object;
+}
+
+Result<Frame> ImageObject::frame(int index) const {
+  Warnings warnings;
+  Attributes in(*m_dataset, warnings);
+  Frame frame = m_common;
+  if (m_perFrame == nullptr) {
+    ARGAND_TRY(refuseMosaic(in));
+    ARGAND_ASSIGN(frame, frameOf(in, std::move(frame)));
+  } else {
+    if (m_shared != nullptr) {
+      ARGAND_TRY(in.addGroups(*m_shared));
     }
-    in.addGroups(*perFrame->getItem(static_cast<unsigned long>(n)));
-    ARGAND_ASSIGN(Frame frame, frameOf(in));
-    frame.slice.frame = n + 1;
-    frame.instanceNumber = n + 1;
-    frames.push_back(std::move(frame));
+    ARGAND_TRY(in.addGroups(*m_perFrame->getItem(static_cast<unsigned long>(index))));
+    ARGAND_ASSIGN(frame, frameOf(in, std::move(frame)));
+    frame.slice.frame = index + 1;
+    frame.instanceNumber = index + 1;
   }
-  return frames;
+  append(frame.warnings, warnings);
+  return frame;
 }
 
 }  // namespace
@@ -329,37 +293,22 @@ ObjectInfo infoOf(DcmDataset& dataset) {
 }
 
 Result<std::vector<Frame>> framesOf(DcmFileFormat& file, const fs::path& path) {
-  DcmDataset& dataset = *file.getDataset();
-  std::string sopClass = textOf(dataset, DCM_SOPClassUID);
-  if (sopClass.empty()) {
-    sopClass = textOf(*file.getMetaInfo(), DCM_MediaStorageSOPClassUID);
-  }
-  if (!dataset.tagExists(DCM_Rows)) {
-    return refused(fmt::format("It is a {}, not an image.", classNameOf(sopClass)));
-  }
-  const auto count = numbersOf(dataset, DCM_NumberOfFrames);
-  const int frameCount = count.empty() ? 1 : static_cast<int>(std::clamp(count[0], 0.0, 1e6));
-  if (frameCount < 1) {
-    return refused("It announces no frames.");
-  }
+  ARGAND_ASSIGN(const ImageObject object, ImageObject::of(file, path));
   std::vector<Frame> frames;
-  if (frameCount > 1 || dataset.tagExists(DCM_PerFrameFunctionalGroupsSequence)) {
-    ARGAND_ASSIGN(frames, framesOfMultiFrame(dataset, frameCount, sopClass));
-  } else {
-    ARGAND_ASSIGN(Frame frame, frameOf(Attributes(dataset)));
+  for (int n = 0; n < object.frames(); ++n) {
+    ARGAND_ASSIGN(Frame frame, object.frame(n));
     frames.push_back(std::move(frame));
   }
-  const std::string instance = textOf(dataset, DCM_SOPInstanceUID);
-  const std::string series = textOf(dataset, DCM_SeriesInstanceUID);
-  const std::string reference = textOf(dataset, DCM_FrameOfReferenceUID);
-  for (Frame& frame : frames) {
-    frame.file = path;
-    frame.slice.sopClassUid = sopClass;
-    frame.slice.sopInstanceUid = instance;
-    frame.seriesUid = series;
-    frame.frameOfReferenceUid = reference;
-  }
   return frames;
+}
+
+Result<Frame> frameAt(DcmFileFormat& file, const fs::path& path, int number) {
+  ARGAND_ASSIGN(const ImageObject object, ImageObject::of(file, path));
+  const int index = std::max(0, number - 1);
+  if (index >= object.frames()) {
+    return refused(fmt::format("It has no frame {}.", number));
+  }
+  return object.frame(index);
 }
 
 }  // namespace argand::dicom

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dicom/dcmtk_tools.h"
+#include "core/dicom/series/pixel_format.h"
 #include "core/dicom/series/series.h"
 
 #include <cstdint>
@@ -10,20 +11,6 @@
 
 // Internal to core/dicom: the frames of one object, by their headers.
 namespace argand::dicom {
-
-// How stored values become voxels (PS3.3 C.7.6.3, C.11.1).
-struct PixelFormat {
-  int rows = 0;
-  int columns = 0;
-  int bitsAllocated = 16;
-  int bitsStored = 16;
-  int highBit = 15;
-  bool isSigned = false;
-  double slope = 1.0;
-  double intercept = 0.0;
-  // Stored values from the first to the second are padding (PS3.3 C.7.5.1.1.2).
-  std::optional<std::pair<std::int64_t, std::int64_t>> padding;
-};
 
 struct Frame {
   std::filesystem::path file;
@@ -66,5 +53,10 @@ struct ObjectInfo {
 // not repeat the file's name.
 [[nodiscard]] Result<std::vector<Frame>> framesOf(DcmFileFormat& file,
                                                   const std::filesystem::path& path);
+
+// One of them, `number` as in SourceSlice::frame, without a look at the others.
+[[nodiscard]] Result<Frame> frameAt(DcmFileFormat& file,
+                                    const std::filesystem::path& path,
+                                    int number);
 
 }  // namespace argand::dicom

@@ -10,7 +10,6 @@
 #include <gdcmTrace.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace argand::dicom {
 
@@ -37,15 +36,26 @@ Result<Bytes> codestreamOf(DcmDataset& dataset, DcmPixelData& pixels, std::uint3
       sequence == nullptr) {
     return refused("Its compressed Pixel Data cannot be read.");
   }
-  Bytes codestream;
-  std::int64_t current = -1;
-  for (unsigned long n = 1; n < sequence->card(); ++n) {  // item 0 is the offset table
+  const auto fragment = [&](unsigned long n) -> Result<std::span<const std::uint8_t>> {
     DcmPixelItem* item = nullptr;
     Uint8* data = nullptr;
     if (sequence->getItem(item, n).bad() || item->getUint8Array(data).bad() || data == nullptr) {
       return refused("A fragment of its compressed Pixel Data is empty or cannot be read.");
     }
-    const std::span<const std::uint8_t> bytes(data, item->getLength());
+    return std::span<const std::uint8_t>(data, item->getLength());
+  };
+  const auto announced = numbersOf(dataset, DCM_NumberOfFrames);
+  const double frames = announced.empty() ? 1.0 : announced.front();
+  const unsigned long fragments = sequence->card();  // item 0 is the offset table
+  Bytes codestream;
+  if (static_cast<double>(fragments) == frames + 1.0 && frame + 1UL < fragments) {
+    ARGAND_ASSIGN(const auto bytes, fragment(frame + 1UL));
+    codestream.assign(bytes.begin(), bytes.end());
+    return codestream;
+  }
+  std::int64_t current = -1;
+  for (unsigned long n = 1; n < fragments; ++n) {
+    ARGAND_ASSIGN(const auto bytes, fragment(n));
     current += startsCodestream(bytes) ? 1 : 0;
     if (current == static_cast<std::int64_t>(frame)) {
       codestream.insert(codestream.end(), bytes.begin(), bytes.end());
@@ -61,9 +71,13 @@ Result<Bytes> decodedByGdcm(const Bytes& codestream,
                             const Jpeg2000Size& size,
                             E_TransferSyntax syntax) {
   // What it would print to standard error is said by our own message.
-  gdcm::Trace::ErrorOff();
-  gdcm::Trace::WarningOff();
-  gdcm::Trace::DebugOff();
+  static const bool kSilent = [] {
+    gdcm::Trace::ErrorOff();
+    gdcm::Trace::WarningOff();
+    gdcm::Trace::DebugOff();
+    return true;
+  }();
+  static_cast<void>(kSilent);
   const auto allocated = static_cast<unsigned short>(size.bits <= 8 ? 8 : 16);
   gdcm::Image image;
   image.SetNumberOfDimensions(2);
@@ -117,11 +131,10 @@ std::optional<Jpeg2000Size> sizeOfJpeg2000(std::span<const std::uint8_t> bytes) 
   return size;
 }
 
-Result<void> decodeJpeg2000(DcmDataset& dataset,
-                            DcmPixelData& pixels,
-                            const PixelFormat& format,
-                            std::uint32_t frame,
-                            std::vector<std::int64_t>& stored) {
+Result<Jpeg2000Picture> decodeJpeg2000(DcmDataset& dataset,
+                                       DcmPixelData& pixels,
+                                       const PixelFormat& format,
+                                       std::uint32_t frame) {
   ARGAND_ASSIGN(const Bytes codestream, codestreamOf(dataset, pixels, frame));
   const auto size = sizeOfJpeg2000(codestream);
   if (!size || size->columns != static_cast<std::uint32_t>(format.columns) ||
@@ -129,27 +142,12 @@ Result<void> decodeJpeg2000(DcmDataset& dataset,
       size->bits > 16) {
     return refused("Its JPEG 2000 picture is not of the size or type that its header announces.");
   }
-  ARGAND_ASSIGN(const Bytes raw, guarded(ErrorCode::InputRefused, "decoding JPEG 2000", [&] {
+  Jpeg2000Picture picture;
+  picture.bits = size->bits;
+  ARGAND_ASSIGN(picture.words, guarded(ErrorCode::InputRefused, "decoding JPEG 2000", [&] {
                   return decodedByGdcm(codestream, *size, dataset.getOriginalXfer());
                 }));
-  // The codestream's own precision holds; the sign is that of the header, since
-  // some writers store signed pixels as unsigned codestreams.
-  const std::uint32_t sign =
-      format.isSigned ? std::uint32_t{1} << (std::max(size->bits, format.bitsStored) - 1) : 0;
-  const int bits = std::max(size->bits, format.bitsStored);
-  const auto mask = static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1);
-  const std::size_t wordBytes = size->bits <= 8 ? 1 : 2;
-  for (std::size_t n = 0; n < stored.size(); ++n) {
-    std::uint32_t word = raw[n * wordBytes];
-    if (wordBytes == 2) {
-      std::uint16_t both = 0;
-      std::memcpy(&both, raw.data() + n * 2, 2);
-      word = both;
-    }
-    word &= mask;
-    stored[n] = static_cast<std::int64_t>(word ^ sign) - static_cast<std::int64_t>(sign);
-  }
-  return {};
+  return picture;
 }
 
 }  // namespace argand::dicom

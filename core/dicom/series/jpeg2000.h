@@ -22,10 +22,16 @@ struct Jpeg2000Size {
 
 [[nodiscard]] std::optional<Jpeg2000Size> sizeOfJpeg2000(std::span<const std::uint8_t> codestream);
 
-[[nodiscard]] Result<void> decodeJpeg2000(DcmDataset& dataset,
-                                          DcmPixelData& pixels,
-                                          const PixelFormat& format,
-                                          std::uint32_t frame,
-                                          std::vector<std::int64_t>& stored);
+// The words of one picture, of 8 bits where it has no more and else of 16.
+struct Jpeg2000Picture {
+  std::vector<std::uint8_t> words;
+  int bits = 0;  // as the codestream says
+};
+
+// The picture of frame `frame`, from 0. Safe on several threads for objects of their own.
+[[nodiscard]] Result<Jpeg2000Picture> decodeJpeg2000(DcmDataset& dataset,
+                                                     DcmPixelData& pixels,
+                                                     const PixelFormat& format,
+                                                     std::uint32_t frame);
 
 }  // namespace argand::dicom

@@ -70,9 +70,29 @@ struct ScanResult {
                                            const std::stop_token& stop = {},
                                            const ProgressFn& progress = {});
 
-// The voxels of one image entry, in the patient's units, with its SourceSeries.
-[[nodiscard]] Result<Volume> readSeries(const SeriesEntry& entry,
-                                        const std::stop_token& stop = {},
-                                        const ProgressFn& progress = {});
+struct ReadOptions {
+  // PET in SUV by body weight instead of the unit that it is stored in; fails where the
+  // headers do not give the factor (see suv.h), and for other modalities.
+  bool suv = false;
+};
+
+struct LoadedSeries {
+  Volume volume;
+  Warnings warnings;  // those that the entry does not hold already
+};
+
+// The voxels of one image entry, in the patient's units, with its SourceSeries. Slices
+// are decoded on all cores; the result does not depend on their number. Ends within
+// one slice per core of a request to stop. `progress` is called on this thread.
+[[nodiscard]] Result<LoadedSeries> readSeries(const SeriesEntry& entry,
+                                              const std::stop_token& stop = {},
+                                              const ProgressFn& progress = {},
+                                              const ReadOptions& options = {});
+
+// Slice `k` alone, on its own grid of one slice: what a window can show while the
+// others are read. The same values as in the whole.
+[[nodiscard]] Result<LoadedSeries> readSlice(const SeriesEntry& entry,
+                                             std::int64_t k,
+                                             const ReadOptions& options = {});
 
 }  // namespace argand::dicom

@@ -32,9 +32,9 @@ Study opened(const fs::path& folder) {
     if (entry.kind == ObjectKind::RtStruct) {
       study.structs.insert(study.structs.end(), entry.files.begin(), entry.files.end());
     } else if (entry.kind == ObjectKind::Image) {
-      auto volume = readSeries(entry);
-      EXPECT_TRUE(volume) << volume.error().message;
-      study.image = std::move(*volume);
+      auto loaded = readSeries(entry);
+      EXPECT_TRUE(loaded) << loaded.error().message;
+      study.image = std::move(loaded->volume);
     }
   }
   return study;

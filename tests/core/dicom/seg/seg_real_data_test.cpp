@@ -25,9 +25,9 @@ std::optional<Volume> opened(const fs::path& folder) {
   EXPECT_TRUE(found) << found.error().message;
   for (const SeriesEntry& entry : found->entries) {
     if (entry.kind == ObjectKind::Image) {
-      auto volume = readSeries(entry);
-      EXPECT_TRUE(volume) << volume.error().message;
-      return std::move(*volume);
+      auto loaded = readSeries(entry);
+      EXPECT_TRUE(loaded) << loaded.error().message;
+      return std::move(loaded->volume);
     }
   }
   return std::nullopt;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/series/series.h"
+#include "core/dicom/series/suv.h"
 #include "core/io/image_file.h"
 #include "tests/support/test_data.h"
 
@@ -23,7 +24,8 @@ Result<Volume> onlyVolume(const fs::path& path) {
                             result.entries.size(),
                             result.refused.size()));
   }
-  return readSeries(result.entries[0]);
+  ARGAND_ASSIGN(LoadedSeries loaded, readSeries(result.entries[0]));
+  return std::move(loaded.volume);
 }
 
 std::vector<double> values(const Volume& volume) {
@@ -172,6 +174,18 @@ TEST(RealSeries, MatchesTheNiftiFilesOfTheSameStudy) {
     }
     EXPECT_LT(worst, 1e-4) << modality;
   }
+}
+
+TEST(RealSeries, TakeStoredSuvAsItIs) {
+  ARGAND_REQUIRE_TEST_DATA(data);
+  const auto found = scan(data / "rtstruct/STS_002/PET/dicom/image");  // Units is GML
+  ASSERT_TRUE(found && found->entries.size() == 1);
+  const auto scale = suvScale(found->entries[0]);
+  ASSERT_TRUE(scale) << scale.error().message;
+  EXPECT_EQ(scale->factor, 1.0);
+  const auto slice = readSlice(found->entries[0], 20, {.suv = true});
+  ASSERT_TRUE(slice) << slice.error().message;
+  EXPECT_EQ(slice->volume.unit, "SUVbw");
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ std::vector<double> alongK(const SeriesEntry& entry) {
     return values;
   }
   for (Index3 at; at.k < entry.geometry.size.k; ++at.k) {
-    values.push_back(read->at(at));
+    values.push_back(read->volume.at(at));
   }
   return values;
 }

@@ -54,9 +54,14 @@ std::vector<T> voxelsOf(const Volume& volume) {
   return voxels == nullptr ? std::vector<T>{} : **voxels;
 }
 
+Result<Volume> volumeOf(const SeriesEntry& entry) {
+  ARGAND_ASSIGN(LoadedSeries loaded, readSeries(entry));
+  return std::move(loaded.volume);
+}
+
 // The first voxel of each slice.
 std::vector<double> alongK(const SeriesEntry& entry) {
-  const auto volume = readSeries(entry);
+  const auto volume = volumeOf(entry);
   EXPECT_TRUE(volume) << volume.error().message;
   std::vector<double> values;
   for (std::int64_t k = 0; k < entry.geometry.size.k; ++k) {
@@ -301,7 +306,7 @@ TEST(Series, RescalesEachSliceByItsOwnSlope) {
     slice.attributes["0028,1052"] = "-1";
     slice.pixels.assign(12, 100);
   }
-  const auto volume = readSeries(scanned(slices).entries.at(0));
+  const auto volume = volumeOf(scanned(slices).entries.at(0));
   ASSERT_TRUE(volume) << volume.error().message;
   const auto voxels = voxelsOf<float>(*volume);
   ASSERT_EQ(voxels.size(), 36U);
@@ -316,12 +321,12 @@ TEST(Series, WidensVoxelsAsLaterSlicesNeedIt) {
     slice.isSigned = false;
   }
   slices[1].pixels.assign(12, 40000);
-  const auto positive = readSeries(scanned(slices).entries.at(0));
+  const auto positive = volumeOf(scanned(slices).entries.at(0));
   ASSERT_TRUE(positive) << positive.error().message;
   // The background of CT, -1024, has to fit too.
   EXPECT_EQ(voxelsOf<float>(*positive).at(12), 40000.0F);
   slices[0].attributes["0008,0060"] = slices[1].attributes["0008,0060"] = "MR";
-  const auto mr = readSeries(scanned(slices).entries.at(0));
+  const auto mr = volumeOf(scanned(slices).entries.at(0));
   ASSERT_TRUE(mr) << mr.error().message;
   EXPECT_EQ(voxelsOf<std::uint16_t>(*mr).at(12), 40000);
 }
@@ -332,7 +337,7 @@ TEST(Series, SetsPaddingToTheBackgroundOfTheModality) {
   slices[0].attributes["0028,1052"] = "-1024";
   slices[0].attributes["0028,1053"] = "1";
   slices[0].attributes["0028,0120"] = "-2000";
-  const auto volume = readSeries(scanned(slices).entries.at(0));
+  const auto volume = volumeOf(scanned(slices).entries.at(0));
   ASSERT_TRUE(volume) << volume.error().message;
   const auto voxels = voxelsOf<std::int16_t>(*volume);
   ASSERT_EQ(voxels.size(), 12U);
@@ -347,7 +352,7 @@ TEST(Series, TakesOnlyTheStoredBits) {
   slices[0].attributes["0028,0101"] = "12";
   slices[0].attributes["0028,0102"] = "11";
   slices[0].pixels = {0xf001, 0x0fff, 0x0800, 0x07ff};
-  const auto volume = readSeries(scanned(slices).entries.at(0));
+  const auto volume = volumeOf(scanned(slices).entries.at(0));
   ASSERT_TRUE(volume) << volume.error().message;
   const auto voxels = voxelsOf<std::int16_t>(*volume);
   EXPECT_THAT(std::vector<std::int16_t>(voxels.begin(), voxels.begin() + 4),
@@ -368,7 +373,7 @@ TEST(Series, KeepsWhatAnExportHasToRepeat) {
   }
   const ScanResult result = scanned(slices);
   EXPECT_EQ(result.entries.at(0).patientLabel, "Phantom^J\xc3\xb6rg");
-  const auto volume = readSeries(result.entries.at(0));
+  const auto volume = volumeOf(result.entries.at(0));
   ASSERT_TRUE(volume) << volume.error().message;
   ASSERT_TRUE(volume->source);
   const SourceSeries& source = *volume->source;

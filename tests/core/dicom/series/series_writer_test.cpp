@@ -33,9 +33,9 @@ Volume readBack(const fs::path& folder) {
   const auto result = scan(folder);
   EXPECT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->entries.size(), 1U);
-  auto volume = readSeries(result->entries.at(0));
-  EXPECT_TRUE(volume) << volume.error().message;
-  return std::move(*volume);
+  auto loaded = readSeries(result->entries.at(0));
+  EXPECT_TRUE(loaded) << loaded.error().message;
+  return std::move(loaded->volume);
 }
 
 // The centroid in LPS mm of the voxels of each value.

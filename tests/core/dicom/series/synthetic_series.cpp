@@ -72,6 +72,9 @@ void writeSlice(const std::filesystem::path& path, const SyntheticSlice& slice) 
       put(keyOf(tag), value);
     }
   }
+  if (slice.edit) {
+    slice.edit(dataset);
+  }
   check(file.saveFile(path.c_str(), EXS_LittleEndianExplicit));
 }
 

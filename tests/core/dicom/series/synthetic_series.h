@@ -5,9 +5,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
+
+class DcmDataset;
 
 // Small DICOM images made to measure for tests of the series reader.
 namespace argand::test {
@@ -28,6 +31,7 @@ struct SyntheticSlice {
   bool isSigned = true;
   std::vector<std::uint16_t> pixels;  // zeros where empty
   std::map<std::string, std::string> attributes;
+  std::function<void(DcmDataset&)> edit;  // called last, for what is no plain text
 };
 
 // Throws where it cannot.
