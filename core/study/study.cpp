@@ -171,7 +171,8 @@ Result<Entry> findImage(const fs::path& path,
   std::vector<Entry> chosen = images;
   if (!seriesUid.empty()) {
     std::erase_if(chosen, [&](const Entry& entry) { return !matches(entry, seriesUid); });
-  } else if (std::any_of(images.begin(), images.end(), &isPrimary)) {
+  }
+  if (std::any_of(chosen.begin(), chosen.end(), &isPrimary)) {
     std::erase_if(chosen, [](const Entry& entry) { return !isPrimary(entry); });
   }
   if (chosen.size() == 1) {

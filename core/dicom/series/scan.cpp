@@ -32,6 +32,7 @@ struct SeriesKey {
 struct FoundSeries {
   SeriesEntry entry;  // what all volumes of the series share
   std::vector<Frame> frames;
+  std::set<fs::path> secondary;  // files that are not primary, a scout among slices say
 };
 
 // A file's name with every run of digits as "#": slices of one series share it.
@@ -122,11 +123,13 @@ void Scanner::add(ObjectHeader header) {
   m_patterns.emplace(header.path.parent_path(), patternOf(header.path));
   const SeriesKey key{header.patient, header.entry.studyUid, header.entry.seriesUid};
   auto [found, isNew] = m_series.try_emplace(key);
+  if (!header.entry.primary) {
+    found->second.secondary.insert(header.path);
+  }
   if (isNew) {
     m_order.push_back(key);
     found->second.entry = std::move(header.entry);
   }
-  found->second.entry.primary = found->second.entry.primary && header.entry.primary;
   std::move(header.frames.begin(), header.frames.end(), std::back_inserter(found->second.frames));
 }
 
@@ -161,6 +164,7 @@ void Scanner::addVolumes(ScanResult& result) {
       entry.geometry = std::move(stack.geometry);
       entry.warnings = std::move(stack.warnings);
       entry.part = std::move(stack.part);
+      entry.primary = !series.secondary.contains(stack.frames.front().file);
       if (owners[key.series] > 1) {
         entry.warnings.push_back(
             {WarningCode::Split,

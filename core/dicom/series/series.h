@@ -32,7 +32,7 @@ struct SeriesEntry {
   std::string patientLabel;
   int seriesNumber = 0;
   int stack = 0;     // 0, or 1..n where one Series Instance UID has several volumes
-  std::string part;  // what tells it from those: "echo time 4.92"; empty where it is alone
+  std::string part;  // what tells it from those: "echo time 4.92 ms"; empty where it is alone
   // False for what nobody segments though it is a picture: dose grids, portal images,
   // secondary captures, localizers. It is listed, and chosen only by name.
   bool primary = true;

@@ -159,6 +159,20 @@ Positions positionsOf(const Frames& frames) {
   return positions;
 }
 
+// "echo time 4.92 ms": the units are those of PS3.3 for the attributes of each word.
+std::string described(const std::string& word, const std::string& value) {
+  static const std::map<std::string, std::string> kUnits{{"echo time", " ms"},
+                                                         {"inversion time", " ms"},
+                                                         {"trigger time", " ms"},
+                                                         {"tube voltage", " kV"},
+                                                         {"diffusion b-value", " s/mm2"}};
+  if (value.empty()) {
+    return word + " none";
+  }
+  const auto unit = kUnits.find(word);
+  return fmt::format("{} {}{}", word, value, unit == kUnits.end() ? "" : unit->second);
+}
+
 // Frames that share a value of the attribute that divides them.
 struct Part {
   std::string value;
@@ -169,7 +183,11 @@ struct Part {
 bool valueLess(const Part& a, const Part& b) {
   const auto first = parseDecimal(a.value);
   const auto second = parseDecimal(b.value);
-  return first && second ? *first < *second : a.value < b.value;
+  if (first && second) {
+    return *first < *second;
+  }
+  // Numbers come before texts: compared by their letters, the order would run in circles.
+  return first.has_value() == second.has_value() ? a.value < b.value : first.has_value();
 }
 
 std::vector<Part> partitioned(const Frames& frames, const std::string& word) {
@@ -297,7 +315,7 @@ class Splitter {
     for (Part& part : parts) {
       Group child{std::move(part.frames), group.splitBy, group.parts, group.warnings};
       child.splitBy.insert(word);
-      child.parts.push_back(fmt::format("{} {}", word, part.value.empty() ? "none" : part.value));
+      child.parts.push_back(described(word, part.value));
       split(std::move(child));
     }
   }

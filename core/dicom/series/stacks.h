@@ -13,7 +13,7 @@ namespace argand::dicom {
 struct Stack {
   std::vector<Frame> frames;
   Geometry geometry;
-  std::string part;  // what tells it from the series' other volumes: "echo time 4.92"
+  std::string part;  // what tells it from the series' other volumes: "echo time 4.92 ms"
   Warnings warnings;
 };
 

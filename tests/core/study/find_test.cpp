@@ -52,6 +52,22 @@ TEST(FindImage, ChoosesTheAcquisitionBesideADoseACaptureAndAScout) {
   EXPECT_TRUE(findImage(folder / "scout")) << "it is all there is";
 }
 
+TEST(FindImage, ChoosesTheVolumeOfASeriesThatHoldsItsScout) {
+  const fs::path folder = test::testDir();
+  std::vector<SyntheticSlice> slices = evenSlices(4, 3.0);
+  SyntheticSlice scout = slices[0];
+  scout.instanceNumber = 0;
+  scout.attributes["0008,0008"] = "ORIGINAL\\PRIMARY\\LOCALIZER";
+  slices.push_back(scout);
+  writeSlices(folder, slices);
+  for (const char* name : {"", "2.25.77"}) {
+    const auto chosen = findImage(folder, name);
+    ASSERT_TRUE(chosen) << chosen.error().message;
+    EXPECT_TRUE(chosen->series->primary);
+    EXPECT_EQ(chosen->geometry->size.k, 4);
+  }
+}
+
 TEST(FindImage, SaysWhatTellsPartsApart) {
   std::vector<SyntheticSlice> slices;
   for (const char* echo : {"9.84", "4.92"}) {
@@ -66,10 +82,10 @@ TEST(FindImage, SaysWhatTellsPartsApart) {
   const auto undecided = findImage(folder);
   ASSERT_FALSE(undecided);
   EXPECT_THAT(undecided.error().message,
-              AllOf(HasSubstr("part 1 (echo time 4.92)"),
-                    HasSubstr("part 2 (echo time 9.84)"),
+              AllOf(HasSubstr("part 1 (echo time 4.92 ms)"),
+                    HasSubstr("part 2 (echo time 9.84 ms)"),
                     HasSubstr("--series 2.25.77#2")));
-  EXPECT_EQ(findImage(folder, "2.25.77#2").value().series->part, "echo time 9.84");
+  EXPECT_EQ(findImage(folder, "2.25.77#2").value().series->part, "echo time 9.84 ms");
 }
 
 TEST(FindImage, WarnsOfFilesThatCouldNotBeUsed) {

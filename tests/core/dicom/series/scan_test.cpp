@@ -179,7 +179,8 @@ TEST(Parts, AreOrderedByNumberAndNamed) {
   writeSlices(folder, slices);
   const ScanResult result = scanned(folder);
   ASSERT_EQ(result.entries.size(), 3U);
-  const std::vector<std::string> inOrder{"echo time 4.92", "echo time 9.84", "echo time 14.76"};
+  const std::vector<std::string> inOrder{
+      "echo time 4.92 ms", "echo time 9.84 ms", "echo time 14.76 ms"};
   for (std::size_t n = 0; n < 3; ++n) {
     EXPECT_EQ(result.entries[n].stack, static_cast<int>(n) + 1);
     EXPECT_EQ(result.entries[n].part, inOrder[n]);
@@ -286,6 +287,28 @@ TEST(Primary, IsNoDoseNoCaptureAndNoLocalizer) {
   const ScanResult result = scanned(folder);
   ASSERT_EQ(result.entries.size(), 1U);
   EXPECT_FALSE(result.entries[0].primary);
+}
+
+TEST(Scan, OrdersPartsNamedByNumbersBeforeThoseNamedByTexts) {
+  std::vector<SyntheticSlice> slices;
+  for (const char* name : {"10", "5x", "9"}) {
+    for (SyntheticSlice slice : evenSlices(3, 3.0)) {
+      slice.attributes["0008,103e"] = name;
+      slice.pixels.assign(12, static_cast<std::uint16_t>(slice.pixels[0] + name[0]));
+      slices.push_back(slice);
+    }
+  }
+  const std::filesystem::path folder = test::testDir();
+  test::writeSlices(folder, slices);
+  const auto result = scan(folder);
+  ASSERT_TRUE(result) << result.error().message;
+  std::vector<std::string> parts;
+  for (const SeriesEntry& entry : result->entries) {
+    parts.push_back(entry.part);
+  }
+  const std::vector<std::string> inOrder{
+      "series description 9", "series description 10", "series description 5x"};
+  EXPECT_EQ(parts, inOrder);
 }
 
 }  // namespace
