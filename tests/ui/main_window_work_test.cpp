@@ -426,8 +426,26 @@ TEST_F(MainWindowWork, WhatAReaderRepairedCanBeReadAgain) {
     GTEST_SKIP() << "The reader says nothing of a voxel that is not a number.";
   }
   const QString said = listed(session().key(), StudyModel::WarningsRole).toStringList().front();
-  EXPECT_TRUE(find<QLabel>("noticeField").text().contains(said));
+  EXPECT_TRUE(find<QLabel>("noticeField").toolTip().contains(said));
   EXPECT_TRUE(listed(session().key(), Qt::ToolTipRole).toString().contains(said));
+}
+
+// Many a data set calls all its images "image.nii.gz".
+TEST_F(MainWindowWork, FilesOfOneNameAreToldApartByTheirFolders) {
+  for (const char* name : {"p1", "p2"}) {
+    fs::create_directories(m_folder / name);
+    ASSERT_TRUE(io::writeImage(m_folder / name / "image.nii.gz", study({24, 20, 16})));
+    open(m_folder / name);
+    EXPECT_TRUE(
+        listed(session().key(), StudyModel::DetailRole).toString().startsWith(QLatin1String(name)));
+    paint(QStringLiteral("Liver"));
+  }
+  message_box::primeAnswer(-1);
+  EXPECT_FALSE(m_window->close());
+  const QStringList shown = message_box::takeShown();
+  ASSERT_EQ(shown.size(), 1);
+  EXPECT_TRUE(shown[0].contains(QStringLiteral("p1/image.nii.gz:  Liver")));
+  EXPECT_TRUE(shown[0].contains(QStringLiteral("p2/image.nii.gz:  Liver")));
 }
 
 TEST_F(MainWindowWork, FilesThatCouldNotBeUsedAreListedWithTheReason) {

@@ -159,7 +159,8 @@ StatusStrip::StatusStrip(Session& session, JobRunner& jobs, QWidget* parent)
 
 void StatusStrip::say(const QString& sentence) {
   constexpr int kShownMs = 8000;
-  m_notice->setText(sentence);
+  m_notice->setText(
+      m_notice->fontMetrics().elidedText(sentence, Qt::ElideRight, m_notice->width() - 4));
   m_notice->setToolTip(sentence);
   m_noticeTimer.start(kShownMs);
 }

@@ -51,6 +51,13 @@ Color unusedColor(const Segmentation& segmentation) {
   return paletteColor(count);
 }
 
+// The centre of the middle voxel: the place that is said is that of the slices shown.
+Vec3 middleOf(const Geometry& geometry) {
+  const Size3& size = geometry.size;
+  return geometry.sliceToLps(
+      static_cast<double>(size.i / 2), static_cast<double>(size.j / 2), size.k / 2);
+}
+
 bool sameFrame(const Volume& a, const Volume& b) {
   return a.source && b.source && !a.source->frameOfReferenceUid.empty() &&
          a.source->frameOfReferenceUid == b.source->frameOfReferenceUid;
@@ -83,7 +90,7 @@ void Session::setVolume(std::shared_ptr<const Volume> volume, const QString& key
     Document document;
     document.segmentation = Segmentation(volume->geometry());
     document.window = startWindow(*volume);
-    document.cursorMm = keepCursor ? lastCursor : volume->geometry().centerMm();
+    document.cursorMm = keepCursor ? lastCursor : middleOf(volume->geometry());
     document.volume = std::move(volume);
     start(std::move(document));
   }
@@ -322,16 +329,15 @@ void Session::redo() {
 }
 
 void Session::changed(const edit::Edit& edit, const Segmentation& before, Source source) {
-  QStringList lost;
-  for (const Structure& now : m_segmentation.structures()) {
-    const Structure* was = before.find(now.id);
-    if (was != nullptr && was->review == ReviewState::Completed &&
-        now.review == ReviewState::InProgress) {
-      lost << textOf(now.name);
-    }
-  }
+  QStringList lost;  // their review
   for (const StructureId id : edit::changedVoxels(before, m_segmentation)) {
     m_seen.erase(id);
+    const Structure* was = before.find(id);
+    const Structure* now = m_segmentation.find(id);
+    if (was != nullptr && now != nullptr && was->review == ReviewState::Completed &&
+        now->review != ReviewState::Completed) {
+      lost << textOf(now->name);
+    }
   }
   if (source == Source::Work) {
     m_unexported.add(before, m_segmentation, edit);

@@ -148,9 +148,9 @@ QString StudyModel::titleOf(const QString& key) const {
     return tr("Series");
   }
   const QString series = index.data(Qt::DisplayRole).toString();
-  return entry(key)->series
-             ? tr("%1, %2").arg(index.parent().data(Qt::DisplayRole).toString(), series)
-             : series;
+  const study::Entry& found = *entry(key);
+  return found.series ? tr("%1, %2").arg(index.parent().data(Qt::DisplayRole).toString(), series)
+                      : shownPath(found.path.parent_path().filename() / found.path.filename());
 }
 
 std::vector<std::filesystem::path> StudyModel::files() const {
@@ -346,6 +346,10 @@ QVariant StudyModel::seriesData(const Series& series, int role) const {
       return description.isEmpty() ? kindText(entry.kind) : description;
     }
     case DetailRole: {
+      if (!entry.series) {  // many files of one name are told apart by their folders
+        const QString folder = shownPath(entry.path.parent_path().filename());
+        return entry.geometry ? folder + QStringLiteral("  ") + sizeText(*entry.geometry) : folder;
+      }
       const QString kind = entry.kind == dicom::ObjectKind::Image && !entry.modality.empty()
                                ? textOf(entry.modality)
                                : kindText(entry.kind);

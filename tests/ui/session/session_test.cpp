@@ -37,8 +37,9 @@ class SessionTest : public testing::Test {
 };
 
 TEST_F(SessionTest, StartsInTheMiddleWithTheVolumesOwnWindow) {
-  const Vec3 centre = m_volume->geometry().centerMm();
-  EXPECT_NEAR(length(m_session.cursorMm() - centre), 0.0, 1e-9);
+  // At the centre of a voxel, so that the place that is said is the slices' own.
+  EXPECT_EQ(m_session.cursorVoxel(), (Index3{20, 18, 15}));
+  EXPECT_LT(length(m_session.cursorMm() - m_volume->geometry().sliceToLps(20, 18, 15)), 1e-9);
   EXPECT_EQ(m_session.window().width, m_volume->defaultWindow().width);
   EXPECT_TRUE(m_session.segmentation().structures().empty());
   EXPECT_FALSE(m_session.modified());

@@ -85,6 +85,15 @@ TEST_F(Work, AReviewEndsWhereANeighboursThresholdTakesTheVoxels) {
   EXPECT_EQ(asked, 1);
 }
 
+TEST_F(Work, SaysWhyAReviewEndedOnlyWhereNobodyTookItBack) {
+  const QSignalSpy notices(&m_session, &Session::notice);
+  m_session.setReview(m_a, ReviewState::InProgress);
+  EXPECT_EQ(notices.count(), 0);
+  fill(m_b, {{12, 5, 16}, {17, 10, 17}});
+  ASSERT_EQ(notices.count(), 1);
+  EXPECT_TRUE(notices[0][0].toString().contains(QStringLiteral("B")));
+}
+
 TEST_F(Work, AReviewedOrganKeepsItsVoxelsWhereThePersonSaysSo) {
   m_session.setReviewQuestion([](const QStringList&) { return false; });
   const edit::Edit* before = m_session.history().nextUndo();
