@@ -91,7 +91,7 @@ TEST_F(MainWindowTest, ExportsALabelMapAndPutsItBack) {
   const std::vector<LabelValue> before = labels();
   const auto file = m_folder / "labels.nii.gz";
   trigger("exportAction");
-  find<QComboBox>("formatBox").setCurrentIndex(1);
+  find<QComboBox>("formatBox").setCurrentIndex(2);
   find<QLineEdit>("exportPath").setText(QString::fromStdString(file.string()));
   find("exportStart").click();
   ASSERT_TRUE(idle());

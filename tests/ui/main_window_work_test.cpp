@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/dicom/seg/seg.h"
 #include "tests/ui/main_window_fixture.h"
 #include "ui/dialogs/file_dialog.h"
 #include "ui/panels/study_panel.h"
@@ -89,7 +90,8 @@ class MainWindowWork : public MainWindowTest {
   }
 
   static constexpr int kRtStruct = 0;
-  static constexpr int kNifti = 1;
+  static constexpr int kSeg = 1;
+  static constexpr int kNifti = 2;
   std::vector<QString> m_keys;
 };
 
@@ -201,7 +203,7 @@ TEST_F(MainWindowWork, AnExportAsksBeforeItReplacesAnyFile) {
   openTwo();
   paint(QStringLiteral("Liver"));
   for (const auto& [name, format] :
-       {std::pair("x.dcm", kRtStruct), std::pair("x.nii.gz", kNifti), std::pair("x.mha", 3)}) {
+       {std::pair("x.dcm", kRtStruct), std::pair("x.nii.gz", kNifti), std::pair("x.mha", 4)}) {
     const fs::path file = m_folder / name;
     std::ofstream(file) << "Somebody else's.";
     message_box::primeAnswer(-1);
@@ -297,6 +299,56 @@ TEST_F(MainWindowWork, AsksForTheFilesOfLayersToo) {
   const QStringList shown = message_box::takeShown();
   ASSERT_EQ(shown.size(), 1);
   EXPECT_TRUE(shown[0].contains(QStringLiteral("x-layer2.nii.gz")));
+}
+
+// Voxel for voxel, overlaps too, and opened again from the list with its own series.
+TEST_F(MainWindowWork, ASegComesBackAsItWas) {
+  openTwo();
+  const StructureId first = paint(QStringLiteral("Body"));
+  Segmentation after = session().segmentation();
+  Structure over;
+  over.name = "Liver";
+  over.layer = 1;
+  const StructureId second = after.add(over);
+  const Box box = after.boundsOf(first);
+  after.assign(second, box, after.mask(first, box));
+  ASSERT_TRUE(session().apply(edit::difference(session().segmentation(), after, "Add")));
+  fs::create_directories(m_folder / "out");
+  trigger("exportAction");
+  find<QComboBox>("formatBox").setCurrentIndex(kSeg);
+  EXPECT_TRUE(find<QLineEdit>("exportPath").text().endsWith(QStringLiteral("_seg.dcm")));
+  picture(find<QDialog>("exportDialog"), "export-seg");
+  const QString message = exportTo(m_folder / "out/seg.dcm", kSeg);
+  EXPECT_TRUE(message.contains(QStringLiteral("2 segments"))) << message.toStdString();
+  EXPECT_TRUE(message.contains(QStringLiteral("Dice 1.0000"))) << message.toStdString();
+  EXPECT_FALSE(session().modified());
+  const Volume& volume = *session().volume();
+  const auto read = dicom::readSeg(m_folder / "out/seg.dcm", volume.geometry(), *volume.source);
+  ASSERT_TRUE(read) << read.error().message;
+  const Box whole = volume.geometry().box();
+  const auto masks = [&](const Segmentation& segmentation) {
+    std::map<std::string, std::vector<std::uint8_t>> all;
+    for (const Structure& structure : segmentation.structures()) {
+      all[structure.name] = segmentation.mask(structure.id, whole);
+    }
+    return all;
+  };
+  const auto expected = masks(session().segmentation());
+  EXPECT_EQ(masks(read->segmentation), expected);
+
+  // From the other series: it belongs to this one, which is shown again.
+  m_window = std::make_unique<MainWindow>(m_models);
+  m_window->show();
+  open(m_folder / "B");
+  const QString ofB = session().key();
+  open(m_folder / "A");
+  ASSERT_NE(session().key(), ofB);
+  m_window->open(m_folder / "out/seg.dcm");
+  ASSERT_TRUE(idle());
+  EXPECT_EQ(session().key(), ofB);
+  EXPECT_EQ(masks(session().segmentation()), expected);
+  EXPECT_FALSE(session().modified());
+  static_cast<void>(message_box::takeShown());
 }
 
 TEST_F(MainWindowWork, EverySeriesHasAnExportNameOfItsOwn) {

@@ -22,6 +22,8 @@
 #include <QPushButton>
 #include <QVBoxLayout>
 
+#include <cctype>
+
 namespace argand::ui {
 namespace {
 
@@ -30,10 +32,21 @@ constexpr std::uint32_t kPatientId = 0x00100020;
 
 QString endingOf(int format) {
   static const QStringList kEndings{QStringLiteral(".dcm"),
+                                    QStringLiteral(".dcm"),
                                     QStringLiteral(".nii.gz"),
                                     QStringLiteral(".nrrd"),
                                     QStringLiteral(".mha")};
   return kEndings[format];
+}
+
+// What a CS may hold (PS3.5 6.2): capitals, digits, blanks and '_'.
+std::string codeString(std::string text) {
+  for (char& c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    c = byte < 128 && (std::isalnum(byte) != 0 || c == ' ') ? static_cast<char>(std::toupper(byte))
+                                                            : '_';
+  }
+  return text;
 }
 
 QString patientIdOf(const Volume& volume) {
@@ -69,6 +82,7 @@ ExportDialog::ExportDialog(Session& session, Workbench& workbench, QWidget* pare
   m_format = new QComboBox(this);
   m_format->setObjectName(QStringLiteral("formatBox"));
   m_format->addItems({tr("RTSTRUCT (DICOM contours)"),
+                      tr("DICOM SEG (DICOM voxels)"),
                       tr("NIfTI label map"),
                       tr("NRRD label map"),
                       tr("MetaImage label map")});
@@ -78,7 +92,7 @@ ExportDialog::ExportDialog(Session& session, Workbench& workbench, QWidget* pare
   m_label->setObjectName(QStringLiteral("setLabel"));
   m_label->setMaxLength(16);  // Structure Set Label is an SH (PS3.5 6.2)
   m_label->setToolTip(
-      tr("The name of the structure set in the planning system, up to 16 characters"));
+      tr("The name of the structure set or segmentation in other programs, up to 16 characters"));
   m_invent = new QCheckBox(tr("Invent a Frame of Reference or UIDs that the source lacks"), this);
   m_invent->setObjectName(QStringLiteral("inventBox"));
   m_invent->setToolTip(
@@ -174,21 +188,20 @@ void ExportDialog::refresh() {
   m_structures->setItems(items);
   // A study without DICOM behind it has nothing an RTSTRUCT could refer to.
   const auto& volume = m_session.volume();
-  if (!m_running && volume && !volume->source && format() == RtStruct) {
+  if (!m_running && volume && !volume->source && isDicom()) {
     m_format->setCurrentIndex(Nifti);
   }
-  m_invent->setVisible(format() == RtStruct && volume && volume->source &&
+  m_invent->setVisible(isDicom() && volume && volume->source &&
                        volume->source->frameOfReferenceUid.empty());
   setRoleText(*m_message, {}, "good");
   showFormat();
 }
 
 void ExportDialog::showFormat() {
-  const bool rtStruct = format() == RtStruct;
-  m_label->setVisible(rtStruct);
-  m_labelText->setVisible(rtStruct);
+  m_label->setVisible(isDicom());
+  m_labelText->setVisible(isDicom());
   const auto& volume = m_session.volume();
-  m_invent->setVisible(rtStruct && volume && volume->source &&
+  m_invent->setVisible(isDicom() && volume && volume->source &&
                        volume->source->frameOfReferenceUid.empty());
   suggestName();
 }
@@ -201,8 +214,9 @@ void ExportDialog::suggestName() {
   } else if (entry != nullptr && m_session.volume()) {
     m_named = false;
     m_key = m_session.key();
-    const QString kind =
-        format() == RtStruct ? QStringLiteral("rtstruct") : QStringLiteral("labels");
+    const QString kind = format() == RtStruct ? QStringLiteral("rtstruct")
+                         : format() == Seg    ? QStringLiteral("seg")
+                                              : QStringLiteral("labels");
     const QString name = exportName(
         *entry, patientIdOf(*m_session.volume()), kind, m_session.display().patientDataHidden);
     m_path->setPath(file_dialog::lastFolder(kTopic) / (name + ending).toStdString());
@@ -224,9 +238,8 @@ QString ExportDialog::objection() const {
   const std::filesystem::path path = m_path->path();
   const auto known = io::formatOf(path);
   const auto wanted =
-      format() == RtStruct
-          ? std::nullopt
-          : io::formatOf(QStringLiteral("x%1").arg(endingOf(format())).toStdString());
+      isDicom() ? std::nullopt
+                : io::formatOf(QStringLiteral("x%1").arg(endingOf(format())).toStdString());
   const bool fits = known == wanted;
   if (!fits) {
     return tr("The name of this format ends in %1.").arg(endingOf(format()));
@@ -278,16 +291,22 @@ void ExportDialog::start() {
     setRoleText(*m_message, why, "error");
     return;
   }
-  const bool contours = format() == RtStruct;
-  if (!mayReplace(contours ? std::vector{path} : m_workbench.labelFiles(path, only))) {
+  if (!mayReplace(isDicom() ? std::vector{path} : m_workbench.labelFiles(path, only))) {
     return;
   }
   setRunning(true);
-  if (contours) {
+  const std::string label = m_label->text().trimmed().toStdString();
+  const bool invent = m_invent->isVisible() && m_invent->isChecked();
+  if (format() == RtStruct) {
     dicom::RtStructOptions options;
-    options.label = m_label->text().trimmed().toStdString();
-    options.inventUids = m_invent->isVisible() && m_invent->isChecked();
+    options.label = label;
+    options.inventUids = invent;
     m_workbench.exportRtStruct(path, options, only);
+  } else if (format() == Seg) {
+    dicom::SegOptions options;
+    options.label = codeString(label);
+    options.inventUids = invent;
+    m_workbench.exportSeg(path, options, only);
   } else {
     m_workbench.exportLabels(path, only);
   }

@@ -34,9 +34,12 @@ class ExportDialog : public QDialog {
   void refresh();
 
  private:
-  enum Format { RtStruct, Nifti, Nrrd, Meta };
+  enum Format { RtStruct, Seg, Nifti, Nrrd, Meta };
 
   [[nodiscard]] Format format() const;
+
+  [[nodiscard]] bool isDicom() const { return format() == RtStruct || format() == Seg; }
+
   void showFormat();
   void suggestName();
   // A sentence why nothing may be written to what stands in the dialog; empty: it may.

@@ -37,17 +37,28 @@ QString summaryOf(const infer::SegmentResult& result) {
            seconds(spent.load + spent.prepare + spent.network + spent.finish));
 }
 
-QString summaryOf(const dicom::WrittenRtStruct& written) {
-  std::int64_t contours = 0;
+// What was written of all structures, and how far it agrees when it is read back.
+template <typename Structures, typename Count>
+QString readBackText(const Structures& structures, const QString& sentence, Count count) {
+  std::int64_t total = 0;
   double lowest = 1.0;
-  for (const dicom::WrittenStructure& structure : written.structures) {
-    contours += structure.contours;
+  for (const auto& structure : structures) {
+    total += count(structure);
     lowest = std::min(lowest, structure.diceReadBack);
   }
-  return Workbench::tr("%1 structures, %2 contours; read back and compared, Dice %3.")
-      .arg(written.structures.size())
-      .arg(contours)
-      .arg(QLocale::c().toString(lowest, 'f', 4));
+  return sentence.arg(structures.size()).arg(total).arg(QLocale::c().toString(lowest, 'f', 4));
+}
+
+QString summaryOf(const dicom::WrittenRtStruct& written) {
+  return readBackText(written.structures,
+                      Workbench::tr("%1 structures, %2 contours; read back and compared, Dice %3."),
+                      [](const dicom::WrittenStructure& structure) { return structure.contours; });
+}
+
+QString summaryOf(const dicom::WrittenSeg& written) {
+  return readBackText(written.structures,
+                      Workbench::tr("%1 segments, %2 voxels; read back and compared, Dice %3."),
+                      [](const dicom::WrittenSegment& segment) { return segment.voxels; });
 }
 
 }  // namespace
@@ -390,32 +401,34 @@ std::vector<std::filesystem::path> Workbench::labelFiles(
   return files;
 }
 
-void Workbench::exportRtStruct(const std::filesystem::path& path,
-                               const dicom::RtStructOptions& options,
-                               const std::vector<StructureId>& only) {
+template <typename Written, typename Options>
+void Workbench::exportDicom(const QString& kind,
+                            const std::filesystem::path& path,
+                            Options options,
+                            const std::vector<StructureId>& only,
+                            DicomWriter<Written, Options> write) {
   const auto& volume = m_session.volume();
   if (!volume) {
     return;
   }
-  dicom::RtStructOptions remarked = options;
   if (const auto found = m_provenance.find(m_session.key()); found != m_provenance.end()) {
-    remarked.remark = found->second.overrides;
+    options.remark = found->second.overrides;
   }
   run(
-      tr("Exporting RTSTRUCT"),
-      [path, snapshot = m_session.segmentation(), volume, options = remarked, only](
-          const std::stop_token& stop,
-          const ProgressFn& progress) -> Result<dicom::WrittenRtStruct> {
+      tr("Exporting %1").arg(kind),
+      [path, snapshot = m_session.segmentation(), volume, options, only, kind, write](
+          const std::stop_token& stop, const ProgressFn& progress) -> Result<Written> {
         if (!volume->source) {
           return argand::fail(
               ErrorCode::InputRefused,
-              "An RTSTRUCT refers to the DICOM images that it was drawn on, and this study did not "
-              "come from DICOM. Export NIfTI instead, or convert the study to DICOM first "
-              "(argand-cli convert).");
+              fmt::format("A DICOM {} refers to the DICOM images that it was drawn on, and this "
+                          "study did not come from DICOM. Export NIfTI instead, or convert the "
+                          "study to DICOM first (argand-cli convert).",
+                          kind.toStdString()));
         }
-        return dicom::writeRtStruct(path, snapshot, *volume->source, options, only, stop, progress);
+        return write(path, snapshot, *volume->source, options, only, stop, progress);
       },
-      [this, path, mark = m_session.exportMark(only)](const dicom::WrittenRtStruct& written) {
+      [this, path, kind, mark = m_session.exportMark(only)](const Written& written) {
         m_session.markExported(mark);
         emit exported(path, summaryOf(written));
         if (!written.warnings.empty()) {
@@ -423,10 +436,24 @@ void Workbench::exportRtStruct(const std::filesystem::path& path,
           for (const Warning& warning : written.warnings) {
             warnings << textOf(warning.text);
           }
-          emit warned(tr("The RTSTRUCT was written"), warnings);
+          emit warned(tr("The %1 was written").arg(kind), warnings);
         }
       },
       &Workbench::exportFailed);
+}
+
+void Workbench::exportRtStruct(const std::filesystem::path& path,
+                               const dicom::RtStructOptions& options,
+                               const std::vector<StructureId>& only) {
+  exportDicom<dicom::WrittenRtStruct, dicom::RtStructOptions>(
+      QStringLiteral("RTSTRUCT"), path, options, only, &dicom::writeRtStruct);
+}
+
+void Workbench::exportSeg(const std::filesystem::path& path,
+                          const dicom::SegOptions& options,
+                          const std::vector<StructureId>& only) {
+  exportDicom<dicom::WrittenSeg, dicom::SegOptions>(
+      QStringLiteral("SEG"), path, options, only, &dicom::writeSeg);
 }
 
 void Workbench::exportLabels(const std::filesystem::path& path,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/dicom/rtstruct/rtstruct.h"
+#include "core/dicom/seg/seg.h"
 #include "core/infer/segmenter.h"
 #include "core/study/study.h"
 #include "ui/jobs/job_runner.h"
@@ -60,6 +61,9 @@ class Workbench : public QObject {
   void exportRtStruct(const std::filesystem::path& path,
                       const dicom::RtStructOptions& options,
                       const std::vector<StructureId>& only);
+  void exportSeg(const std::filesystem::path& path,
+                 const dicom::SegOptions& options,
+                 const std::vector<StructureId>& only);
   // .nii.gz, .nii, .nrrd, .mha by the name's ending.
   void exportLabels(const std::filesystem::path& path, const std::vector<StructureId>& only);
 
@@ -100,6 +104,23 @@ class Workbench : public QObject {
            Done done,
            FailureSignal onFailure = &Workbench::failed);
   void found(const std::vector<std::filesystem::path>& paths, const study::Found& found);
+  // How an object that refers to the images of the series is written, and read back:
+  // dicom::writeRtStruct() and dicom::writeSeg().
+  template <typename Written, typename Options>
+  using DicomWriter = Result<Written> (*)(const std::filesystem::path&,
+                                          const Segmentation&,
+                                          const SourceSeries&,
+                                          const Options&,
+                                          const std::vector<StructureId>&,
+                                          const std::stop_token&,
+                                          const ProgressFn&);
+
+  template <typename Written, typename Options>
+  void exportDicom(const QString& kind,
+                   const std::filesystem::path& path,
+                   Options options,
+                   const std::vector<StructureId>& only,
+                   DicomWriter<Written, Options> write);
   void showImage(const QString& key, const study::Entry& entry);
   void showStructures(const study::Entry& entry);
   void loaded(Loaded loaded);
