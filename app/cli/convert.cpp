@@ -56,6 +56,7 @@ Result<Outcome> convertImage(const ConvertOptions& options, const Context& conte
   ARGAND_ASSIGN(const study::LoadedVolume loaded,
                 study::load(entry, context.stop, context.progress));
   const Volume& volume = loaded.volume;
+  Warnings warnings = loaded.warnings;
   if (io::formatOf(options.out)) {
     ARGAND_TRY(checkOutput(options.out, {}));
     ARGAND_TRY(io::writeImage(options.out, volume));
@@ -69,9 +70,11 @@ Result<Outcome> convertImage(const ConvertOptions& options, const Context& conte
                   fmt::format("{} does not say what it is: add --modality CT or --modality MR.",
                               displayed(options.in)));
     }
-    ARGAND_TRY(dicom::writeSeries(options.out, volume, series, context.stop, context.progress));
+    ARGAND_ASSIGN(const Warnings rounded,
+                  dicom::writeSeries(options.out, volume, series, context.stop, context.progress));
+    append(warnings, rounded);
   }
-  return written({options.out}, loaded.warnings);
+  return written({options.out}, warnings);
 }
 
 Result<Outcome> convert(const ConvertOptions& options, const Context& context) {

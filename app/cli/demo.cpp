@@ -54,7 +54,8 @@ Result<void> makeSeries(const fs::path& head, const fs::path& folder, const Cont
   dicom::SeriesWriteOptions options;
   options.modality = Modality::Mr;
   options.seriesDescription = "ch2 T1";
-  return dicom::writeSeries(folder, file.volume, options, context.stop, context.progress);
+  ARGAND_TRY(dicom::writeSeries(folder, file.volume, options, context.stop, context.progress));
+  return {};
 }
 
 // About 35 x 51 x 35 mm round what the atlas marks, in voxels of `volume`,

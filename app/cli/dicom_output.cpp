@@ -18,6 +18,7 @@ Result<WrittenDicom> writeContours(const std::filesystem::path& path,
   options.inventUids = settings.inventUids;
   options.holes = settings.separateHoles ? HoleStyle::Xor : HoleStyle::Keyhole;
   options.remark = settings.remark;
+  options.plan = settings.plan;
   ARGAND_ASSIGN(dicom::WrittenRtStruct written,
                 dicom::writeRtStruct(path, segmentation, source, options, {}, stop, progress));
   WrittenDicom result;

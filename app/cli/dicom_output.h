@@ -21,6 +21,7 @@ struct DicomSettings {
   bool inventUids = false;
   bool separateHoles = false;
   std::string remark;
+  std::string plan;  // that the network ran under, as text
 
   // Adds --as, with what it means for the verb, and the others.
   CLI::Option* addTo(CLI::App& verb, const std::string& meaning);

@@ -71,6 +71,7 @@ Result<std::vector<fs::path>> write(const SegmentJob& job,
   for (const fs::path& output : job.outputs) {
     if (output.extension() == ".dcm") {
       DicomSettings settings = job.dicom;
+      settings.plan = done.result.plan.plans;
       for (const std::string& sentence : done.result.plan.overrides) {
         settings.remark += (settings.remark.empty() ? "" : " ") + sentence;
       }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/character_set.h"
 
+#include "core/base/text.h"
+
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dcspchrs.h>
 
@@ -31,11 +33,38 @@ Result<std::string> converted(std::string_view text, std::string_view from, std:
 }  // namespace
 
 Result<std::string> toUtf8(std::string_view text, std::string_view characterSet) {
-  return isPlainAscii(text) ? std::string(text) : converted(text, characterSet, "ISO_IR 192");
+  if (isPlainAscii(text)) {
+    return std::string(text);
+  }
+  ARGAND_ASSIGN(std::string utf8, converted(text, characterSet, "ISO_IR 192"));
+  if (!isUtf8(utf8)) {  // DCMTK does not look at what is UTF-8 already
+    return fail(ErrorCode::InputRefused, "A text is not in the character set that it declares.");
+  }
+  return utf8;
 }
 
 Result<std::string> fromUtf8(std::string_view text, std::string_view characterSet) {
-  return isPlainAscii(text) ? std::string(text) : converted(text, "ISO_IR 192", characterSet);
+  if (isPlainAscii(text)) {
+    return std::string(text);
+  }
+  ARGAND_ASSIGN(std::string encoded, converted(text, "ISO_IR 192", characterSet));
+  // Nothing may be replaced by what resembles it.
+  ARGAND_ASSIGN(const std::string back, toUtf8(encoded, characterSet));
+  if (back != text) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("The character set '{}' lacks a letter.", characterSet));
+  }
+  return encoded;
+}
+
+ScreenText screenText(std::string_view bytes, std::string_view characterSet) {
+  if (auto declared = toUtf8(bytes, characterSet)) {
+    return {std::move(*declared), true};
+  }
+  std::string text = utf8Text(bytes);
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\x1b'; }, ' ');
+  return {std::move(text), false};
 }
 
 bool isPlainAscii(std::string_view text) {

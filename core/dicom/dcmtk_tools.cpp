@@ -366,13 +366,15 @@ std::string screenTextOf(DcmDataset& dataset, const DcmTagKey& tag) {
 }
 
 std::string screenTextOf(DcmItem& item, const DcmTagKey& tag, const std::string& characterSet) {
+  return screenText(textOf(item, tag), characterSet).text;
+}
+
+std::string uidOf(DcmItem& item, const DcmTagKey& tag) {
+  constexpr std::size_t kLongestUid = 64;
   std::string text = textOf(item, tag);
-  if (auto converted = toUtf8(text, characterSet)) {
-    return std::move(*converted);
-  }
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
-  return text;
+  const bool printable = std::all_of(
+      text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f' && c != '\\'; });
+  return printable && text.size() <= kLongestUid ? text : std::string{};
 }
 
 std::string newUid() {

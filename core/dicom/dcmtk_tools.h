@@ -3,6 +3,7 @@
 
 #include "core/base/result.h"
 #include "core/base/warning.h"
+#include "core/dicom/character_set.h"
 
 #include <dcmtk/config/osconfig.h>
 #include <dcmtk/dcmdata/dctk.h>
@@ -53,12 +54,17 @@ struct Numbers {
 // no numbers.
 [[nodiscard]] std::vector<double> numbersOf(DcmItem& item, const DcmTagKey& tag);
 
-// Text of the object in UTF-8, for the screen; of an item, whose object has the
-// character set given.
+// Text of the object in UTF-8 whatever its bytes are (see screenText); of an item,
+// whose object has the character set given. The only way in which text of a file
+// reaches a message, the screen or an output.
 [[nodiscard]] std::string screenTextOf(DcmDataset& dataset, const DcmTagKey& tag);
 [[nodiscard]] std::string screenTextOf(DcmItem& item,
                                        const DcmTagKey& tag,
                                        const std::string& characterSet);
+
+// A UID or another term of the standard; empty, as if it were absent, where it is no
+// printable ASCII of at most 64 characters (PS3.5 6.2).
+[[nodiscard]] std::string uidOf(DcmItem& item, const DcmTagKey& tag);
 
 // Calls `visit` with each item of a sequence of `item`; not at all where it is absent.
 template <typename Visit>

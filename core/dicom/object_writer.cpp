@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/object_writer.h"
 
+#include "core/base/text.h"
 #include "core/base/version.h"
 #include "core/dicom/character_set.h"
 
@@ -25,6 +26,43 @@ std::size_t longestOf(const std::string& vr) {
   return std::string::npos;
 }
 
+// Values whose letters depend on Specific Character Set (PS3.5 6.1.2.3).
+bool isText(const std::string& vr) {
+  constexpr std::array<std::string_view, 7> kTexts{"SH", "LO", "ST", "LT", "PN", "UC", "UT"};
+  return std::find(kTexts.begin(), kTexts.end(), vr) != kTexts.end();
+}
+
+// Each of several values with at most `longest` characters.
+std::string cutValues(const std::string& text, std::size_t longest) {
+  std::string result;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('\\', begin), text.size());
+    result.append(begin > 0 ? "\\" : "").append(cutUtf8(text.substr(begin, end - begin), longest));
+    begin = end + 1;
+  }
+  return result;
+}
+
+// A text of the source in UTF-8, as long as it may be.
+struct SourceText {
+  std::string text;
+  bool asDeclared = true;
+  bool cut = false;
+};
+
+SourceText sourceText(const SourceAttribute& attribute, const std::string& characterSet) {
+  auto [text, asDeclared] = screenText(attribute.value, characterSet);
+  // Whom the study is about is never altered; a wrong length there is the source's own.
+  const bool identity = attribute.tag == 0x00100010U || attribute.tag == 0x00100020U;
+  const std::size_t longest = longestOf(attribute.vr);
+  if (identity || longest == std::string::npos) {
+    return {std::move(text), asDeclared, false};
+  }
+  std::string cut = cutValues(text, longest);
+  const bool shorter = cut != text;
+  return {std::move(cut), asDeclared, shorter};
+}
+
 }  // namespace
 
 std::string cutUtf8(const std::string& text, std::size_t longest) {
@@ -40,11 +78,12 @@ std::string cutUtf8(const std::string& text, std::size_t longest) {
 }
 
 std::string singleValue(const std::string& text, std::size_t longest) {
-  std::string clean = text;
+  std::string clean = utf8Text(text);
   for (char& c : clean) {
-    c = c == '\\' ? '/' : (static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
+    c = c == '\\' ? '/' : (static_cast<unsigned char>(c) < 0x20 || c == '\x7f' ? ' ' : c);
   }
-  return cutUtf8(clean, longest);
+  // Blanks at the ends are no part of a value (PS3.5 6.2).
+  return std::string(trimmed(cutUtf8(std::string(trimmed(clean)), longest)));
 }
 
 std::vector<std::string> distinctValues(const std::vector<std::string>& texts,
@@ -54,18 +93,22 @@ std::vector<std::string> distinctValues(const std::vector<std::string>& texts,
   std::vector<std::string> values;
   for (const std::string& text : texts) {
     std::string value = singleValue(text, longest);
+    std::string other;
     for (int n = 2; textOfValue.contains(value) && textOfValue.at(value) != text; ++n) {
+      other = other.empty() ? textOfValue.at(value) : other;
       const std::string ending = fmt::format("~{}", n);
       value = singleValue(text, longest - ending.size()) + ending;
     }
     textOfValue.emplace(value, text);
     if (value != text) {
-      warnings.push_back({WarningCode::Renamed,
-                          fmt::format("'{}' is written as '{}': a name has at most {} characters, "
-                                      "no backslash and no line break.",
-                                      text,
-                                      value,
-                                      longest)});
+      warnings.push_back(
+          {WarningCode::Renamed,
+           fmt::format("'{}' is written as '{}': a name has at most {} characters, "
+                       "no backslash and no line break{}.",
+                       text,
+                       value,
+                       longest,
+                       other.empty() ? "" : fmt::format(" and would be that of '{}'", other))});
     }
     values.push_back(std::move(value));
   }
@@ -155,42 +198,51 @@ void ObjectWriter::putCode(DcmItem& item, const Code& code) {
 void ObjectWriter::copySourceAttribute(const SourceAttribute& attribute) {
   const DcmTagKey key(static_cast<Uint16>(attribute.tag >> 16),
                       static_cast<Uint16>(attribute.tag & 0xFFFFU));
-  std::string value = attribute.value;
-  if (m_characterSet != m_source.characterSet) {
-    value = toUtf8(value, m_source.characterSet).value_or(value);  // it can: that was asked before
+  const auto warn = [&](WarningCode code, const std::string& what) {
+    m_warnings.push_back(
+        {code, fmt::format("{} of the study {}.", DcmTag(key).getTagName(), what)});
+  };
+  if (!isText(attribute.vr) && !isPlainAscii(attribute.value)) {
+    warn(WarningCode::ValueRepaired, "holds letters that its kind has not, and is left out");
+    return;
   }
-  // Whom the study is about is never altered; a wrong length there is the source's own.
-  const bool identity = key == DCM_PatientName || key == DCM_PatientID;
-  const std::size_t longest = longestOf(attribute.vr);
-  if (!identity && longest != std::string::npos && value.find('\\') == std::string::npos) {
-    const bool utf8 = m_characterSet.find("ISO_IR 192") != std::string::npos;
-    const std::string cut = utf8 || isPlainAscii(value) ? cutUtf8(value, longest) : value;
-    if (cut != value) {
-      m_warnings.push_back(
-          {WarningCode::ValueRepaired,
-           fmt::format("{} of the study has more than {} characters and is written shortened.",
-                       DcmTag(key).getTagName(),
-                       longest)});
-      value = cut;
-    }
+  const SourceText source = sourceText(attribute, m_source.characterSet);
+  if (!source.asDeclared) {
+    warn(WarningCode::TextRepaired,
+         fmt::format("is not in the character set that it declares ({}), and is written in UTF-8",
+                     m_source.characterSet.empty() ? "ASCII" : utf8Text(m_source.characterSet)));
   }
+  if (source.cut) {
+    warn(WarningCode::ValueRepaired,
+         fmt::format("has more than {} characters and is written shortened",
+                     longestOf(attribute.vr)));
+  }
+  // Byte for byte where nothing has to change.
+  const bool asIs = m_characterSet == m_source.characterSet && !source.cut;
+  const std::string value =
+      asIs ? attribute.value : fromUtf8(source.text, m_characterSet).value_or(source.text);
   const DcmTag tag(key, DcmVR(attribute.vr.c_str()));
   if (m_dataset.putAndInsertString(tag, value.c_str()).bad()) {
-    m_warnings.push_back(
-        {WarningCode::ValueRepaired,
-         fmt::format("{} of the study could not be copied.", DcmTag(key).getTagName())});
+    warn(WarningCode::ValueRepaired, "could not be copied");
   }
 }
 
 void ObjectWriter::chooseCharacterSet(const std::vector<std::string>& texts) {
   m_characterSet = m_source.characterSet;
-  const bool held = std::all_of(texts.begin(), texts.end(), [&](const std::string& text) {
-    return fromUtf8(text, m_characterSet).has_value();
-  });
   const auto& own = m_source.patientAndStudy;
-  if (!held && std::all_of(own.begin(), own.end(), [&](const SourceAttribute& attribute) {
-        return toUtf8(attribute.value, m_source.characterSet).has_value();
-      })) {
+  const bool kept =
+      isPlainAscii(m_characterSet) &&
+      std::all_of(texts.begin(),
+                  texts.end(),
+                  [&](const std::string& text) {
+                    return fromUtf8(utf8Text(text), m_characterSet).has_value();
+                  }) &&
+      std::all_of(own.begin(), own.end(), [&](const SourceAttribute& attribute) {
+        const SourceText text = sourceText(attribute, m_source.characterSet);
+        return !isText(attribute.vr) ||
+               (text.asDeclared && (!text.cut || fromUtf8(text.text, m_characterSet).has_value()));
+      });
+  if (!kept) {
     m_characterSet = "ISO_IR 192";
   }
 }
@@ -291,7 +343,7 @@ Result<void> ObjectWriter::save(const std::filesystem::path& path, E_TransferSyn
     return fail(ErrorCode::OutputFailed,
                 fmt::format("'{}' could not be written: {}. Check that the folder exists and the "
                             "disk has room.",
-                            path.filename().string(),
+                            displayed(path.filename()),
                             status.text()));
   }
   return {};

@@ -22,11 +22,12 @@ inline constexpr std::size_t kLongestSt = 1024;
 [[nodiscard]] std::string cutUtf8(const std::string& text, std::size_t longest);
 
 // Returns the text as one value of a DICOM text of at most `longest` characters may be:
-// cut, no backslash (it separates values), no control character.
+// UTF-8, cut, no backslash (it separates values), no control character, no blanks at the
+// ends.
 [[nodiscard]] std::string singleValue(const std::string& text, std::size_t longest);
 
 // The same for names that must stay apart: where two that differ become equal the later
-// ones end in "~2", "~3". What had to be changed is a warning.
+// ones end in "~2", "~3". What had to be changed is a warning, with both names.
 [[nodiscard]] std::vector<std::string> distinctValues(const std::vector<std::string>& texts,
                                                       std::size_t longest,
                                                       Warnings& warnings);
@@ -59,8 +60,9 @@ class ObjectWriter {
   static DcmItem& newItem(DcmSequenceOfItems& sequence);
   void note(const OFCondition& status);  // keeps the first failure
 
-  // The patient and study modules of the source. Its character set is kept where
-  // it holds `texts`; else all is written in UTF-8, if the source's own texts can be.
+  // The patient and study modules of the source. Its character set is kept, and its
+  // values byte for byte, where that set holds `texts` and its own values are in it;
+  // else all is converted to UTF-8 (ISO_IR 192).
   void setPatientAndStudy(const std::vector<std::string>& texts);
   // The general series, equipment and frame of reference modules, which name the
   // program and, where all structures share one network, the hash of its weights.
@@ -81,6 +83,7 @@ class ObjectWriter {
   const SourceSeries& m_source;
   DcmFileFormat m_file;
   DcmDataset& m_dataset;
+  Warnings m_warnings;
 
  private:
   void chooseCharacterSet(const std::vector<std::string>& texts);
@@ -88,7 +91,6 @@ class ObjectWriter {
 
   OFCondition m_status;  // the first failure
   std::string m_characterSet;
-  Warnings m_warnings;
 };
 
 }  // namespace argand::dicom

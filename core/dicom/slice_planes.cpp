@@ -119,6 +119,15 @@ double SlicePlanes::heightMm(const Vec3& lpsMm) const {
   return dot(lpsMm, m_normal);
 }
 
+std::vector<std::int64_t> SlicePlanes::byHeight() const {
+  std::vector<std::int64_t> slices;
+  slices.reserve(m_levels.size());
+  for (const Level& level : m_levels) {
+    slices.push_back(level.k);
+  }
+  return slices;
+}
+
 std::optional<std::int64_t> SlicePlanes::nearest(double heightMm) const {
   constexpr double kRoundingMm = 1e-3;  // contours are written to a thousandth
   const auto above = std::lower_bound(
@@ -130,7 +139,7 @@ std::optional<std::int64_t> SlicePlanes::nearest(double heightMm) const {
        level != m_levels.end() && level <= above;
        ++level) {
     if (best == nullptr ||
-        std::abs(level->heightMm - heightMm) < std::abs(best->heightMm - heightMm)) {
+        std::abs(level->heightMm - heightMm) + kRoundingMm < std::abs(best->heightMm - heightMm)) {
       best = &*level;
     }
   }

@@ -30,8 +30,16 @@ class SlicePlanes {
   // Of a point along the common normal of the planes.
   [[nodiscard]] double heightMm(const Vec3& lpsMm) const;
 
-  // The slice at this height: the nearest one, if it is no further than half
-  // the gap to its nearer neighbour (so nothing falls into a missing slice).
+  [[nodiscard]] double heightOf(std::int64_t k) const {
+    return heightMm(m_origins[static_cast<std::size_t>(k)]);
+  }
+
+  // The slices in the order of their heights.
+  [[nodiscard]] std::vector<std::int64_t> byHeight() const;
+
+  // The slice at this height: the nearest one (of two equally near the lower), if it
+  // is no further than half the gap to its nearer neighbour (so nothing falls into a
+  // missing slice).
   [[nodiscard]] std::optional<std::int64_t> nearest(double heightMm) const;
 
   // Half the smallest gap between neighbours.

@@ -53,11 +53,11 @@ DcmItem& windowItemOf(DcmDataset& dataset) {
 
 SourceSeries sourceSeriesOf(DcmDataset& dataset) {
   SourceSeries source;
-  source.studyUid = textOf(dataset, DCM_StudyInstanceUID);
-  source.seriesUid = textOf(dataset, DCM_SeriesInstanceUID);
-  source.frameOfReferenceUid = textOf(dataset, DCM_FrameOfReferenceUID);
-  source.positionReferenceIndicator = textOf(dataset, DCM_PositionReferenceIndicator);
-  source.modality = textOf(dataset, DCM_Modality);
+  source.studyUid = uidOf(dataset, DCM_StudyInstanceUID);
+  source.seriesUid = uidOf(dataset, DCM_SeriesInstanceUID);
+  source.frameOfReferenceUid = uidOf(dataset, DCM_FrameOfReferenceUID);
+  source.positionReferenceIndicator = screenTextOf(dataset, DCM_PositionReferenceIndicator);
+  source.modality = uidOf(dataset, DCM_Modality);
   source.characterSet = textOf(dataset, DCM_SpecificCharacterSet);
   for (const DcmTagKey& tag : kPatientAndStudy) {
     DcmElement* element = nullptr;
@@ -75,6 +75,7 @@ std::vector<WindowLevel> windowsOf(DcmDataset& dataset) {
   DcmItem& item = windowItemOf(dataset);
   const auto levels = numbersOf(item, DCM_WindowCenter);
   const auto widths = numbersOf(item, DCM_WindowWidth);
+  const std::string characterSet = textOf(dataset, DCM_SpecificCharacterSet);
   std::vector<WindowLevel> windows;
   for (std::size_t n = 0; n < std::min(levels.size(), widths.size()); ++n) {
     if (!(widths[n] > 0.0)) {
@@ -83,7 +84,7 @@ std::vector<WindowLevel> windowsOf(DcmDataset& dataset) {
     WindowLevel window{widths[n], levels[n], {}};
     OFString name;
     if (item.findAndGetOFString(DCM_WindowCenterWidthExplanation, name, n).good()) {
-      window.name = {name.c_str(), name.size()};
+      window.name = screenText({name.c_str(), name.size()}, characterSet).text;
     }
     windows.push_back(std::move(window));
   }

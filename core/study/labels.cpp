@@ -39,7 +39,7 @@ Result<LoadedLabels> loadObject(const Entry& object,
   }
   ARGAND_ASSIGN(dicom::ReadRtStruct read,
                 dicom::readRtStruct(
-                    object.path, reference.geometry(), *reference.source, FillRule::EvenOdd, stop));
+                    object.path, reference.geometry(), *reference.source, FillRule::Nested, stop));
   return LoadedLabels{std::move(read.segmentation), std::move(read.warnings)};
 }
 

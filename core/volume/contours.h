@@ -43,15 +43,29 @@ struct ContourOptions {
                                            std::int64_t height,
                                            const ContourOptions& options = {});
 
-enum class FillRule { EvenOdd, Union };
+enum class FillRule {
+  EvenOdd,  // inside an odd number of rings
+  Union,    // inside any one ring
+  // As a person draws an organ in one plane: a ring within another is a hole, one
+  // within that an island, and so on; rings that cross are joined; a ring that is
+  // there twice (see sameRing, within a tenth of a pixel) counts once.
+  Nested
+};
 
-// Sets to 1 the pixels whose centres lie inside: by the even-odd rule over all
-// rings together, or inside any one ring. A centre on an edge belongs to the
-// ring on its left/top side only (half-open rule), so neighbours never share it.
+// Sets to 1 the pixels whose centres lie inside by the rule. A centre on an edge
+// belongs to the ring on its left/top side only (half-open rule), so neighbours
+// never share it. Whether one ring lies within another or crosses it is told by the
+// pixels of the image that they hold. Rings that are no polygon (fewer than three
+// points, or one that is not finite) hold nothing. With Nested, rings that together
+// could hold more than 256 images' pixels are filled by EvenOdd, once each.
 [[nodiscard]] std::vector<std::uint8_t> filled(std::span<const Ring> rings,
                                                std::int64_t width,
                                                std::int64_t height,
                                                FillRule rule = FillRule::EvenOdd);
+
+// True where the two rings are one within `tolerance` pixels, wherever they begin and
+// whichever way they turn: each point of either lies that near to the other's edges.
+[[nodiscard]] bool sameRing(const Ring& a, const Ring& b, double tolerance);
 
 [[nodiscard]] double signedArea(const Ring& ring);  // square pixels
 

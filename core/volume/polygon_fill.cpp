@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/base/assert.h"
 #include "core/volume/contours.h"
+#include "core/volume/nested_fill.h"
 
 #include <algorithm>
 #include <cmath>
@@ -100,6 +101,9 @@ std::vector<std::uint8_t> filled(std::span<const Ring> rings,
   std::vector<std::uint8_t> mask(static_cast<std::size_t>(width * height), 0);
   if (mask.empty()) {
     return mask;
+  }
+  if (rule == FillRule::Nested) {
+    return internal::filledNested(rings, width, height);
   }
   Flips flips(width, height);
   for (const Ring& ring : rings) {

@@ -413,6 +413,9 @@ void Workbench::exportDicom(const QString& kind,
   }
   if (const auto found = m_provenance.find(m_session.key()); found != m_provenance.end()) {
     options.remark = found->second.overrides;
+    if constexpr (requires { options.plan; }) {
+      options.plan = found->second.plan;
+    }
   }
   run(
       tr("Exporting %1").arg(kind),

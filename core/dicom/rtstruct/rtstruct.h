@@ -26,6 +26,8 @@ struct RtStructOptions {
   bool inventUids = false;
   // Appended to the ROI Generation Description (an override by --force, say).
   std::string remark;
+  // The plan that the network ran under, as text, for the Structure Set Description.
+  std::string plan;
 };
 
 struct WrittenStructure {
@@ -54,16 +56,22 @@ struct WrittenRtStruct {
 
 struct ReadRtStruct {
   Segmentation segmentation;  // overlaps kept in layers
-  Warnings warnings;  // open, point, non-planar or off-plane contours, other frame of reference
+  // Contours that were left out by kind and count, slices that no contour was drawn
+  // on, parts outside the image, doubled ROI Numbers, other frame of reference, texts
+  // that were not as declared.
+  Warnings warnings;
 };
 
 // Fills the contours on the slices of `geometry` (the reference series', whose
-// SourceSeries is `source`): each contour goes to the nearest slice within half
-// the local gap.
+// SourceSeries is `source`). Contours are taken plane by plane: each slice takes the
+// one plane that is nearest to it within half the local gap, and planes between
+// slices are named and left out. Within a plane CLOSED_PLANAR contours combine by
+// `rule`; those of an ROI with any CLOSEDPLANAR_XOR by even-odd (PS3.3 C.8.8.6.3).
+// Coordinates take at most 16 times the file's size.
 [[nodiscard]] Result<ReadRtStruct> readRtStruct(const std::filesystem::path& path,
                                                 const Geometry& geometry,
                                                 const SourceSeries& source,
-                                                FillRule rule = FillRule::EvenOdd,
+                                                FillRule rule = FillRule::Nested,
                                                 const std::stop_token& stop = {});
 
 // What an RTSTRUCT refers to and holds, without a reference series.

@@ -1,12 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/rtstruct/rtstruct_dataset.h"
 
+#include "core/base/version.h"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 namespace argand::dicom {
+
+namespace {
+
+// What a structure says of the network that made it: "totalseg 2.0, sha256 12ab".
+std::string modelOf(const Structure& structure, std::size_t hashDigits) {
+  std::string text = structure.model;
+  if (!structure.modelHash.empty()) {
+    text += fmt::format(
+        "{}sha256 {}", text.empty() ? "" : ", ", structure.modelHash.substr(0, hashDigits));
+  }
+  return text;
+}
+
+// Program, version, networks and the plan that they ran under.
+std::string provenanceOf(const RtStructOptions& options, const std::vector<Structure>& structures) {
+  std::string text = fmt::format("Argand {}", kVersion);
+  std::set<std::string> models;
+  for (const Structure& structure : structures) {
+    const std::string model = modelOf(structure, std::string::npos);
+    if (!model.empty() && models.insert(model).second) {
+      text += "; " + model;
+    }
+  }
+  return options.plan.empty() ? text : text + "; plan: " + options.plan;
+}
+
+}  // namespace
 
 RtStructDataset::RtStructDataset(const SourceSeries& source, const SlicePlanes& planes)
     : ObjectWriter(source), m_planes(planes) {
@@ -17,21 +47,31 @@ RtStructDataset::RtStructDataset(const SourceSeries& source, const SlicePlanes& 
 
 void RtStructDataset::setHeader(const RtStructOptions& options,
                                 const std::vector<Structure>& structures) {
-  std::vector<std::string> texts{options.label, options.seriesDescription, options.remark};
+  std::vector<std::string> texts{
+      options.label, options.seriesDescription, options.remark, options.plan};
+  std::vector<std::string> names;
   for (const Structure& structure : structures) {
+    names.push_back(structure.name);
     texts.push_back(structure.name);
     texts.push_back(structure.model);
+    texts.push_back(structure.code.value_or(Code{}).meaning);
   }
+  m_names = distinctValues(names, kLongestLo, m_warnings);
   setPatientAndStudy(texts);
   setSeriesAndEquipment(
       UID_RTStructureSetStorage, "RTSTRUCT", "900", options.seriesDescription, structures);
   put(m_dataset, DCM_OperatorsName, {});
   put(m_dataset, DCM_ApprovalStatus, "UNAPPROVED");
-  setStructureSet(options);
+  setStructureSet(options, structures);
 }
 
-void RtStructDataset::setStructureSet(const RtStructOptions& options) {
+void RtStructDataset::setStructureSet(const RtStructOptions& options,
+                                      const std::vector<Structure>& structures) {
   putUtf8(m_dataset, DCM_StructureSetLabel, options.label, kLongestSh);
+  putUtf8(m_dataset,
+          DCM_StructureSetDescription,
+          singleValue(provenanceOf(options, structures), kLongestSt),
+          kLongestSt);
   put(m_dataset, DCM_StructureSetDate, localTime("%Y%m%d"));
   put(m_dataset, DCM_StructureSetTime, localTime("%H%M%S"));
   DcmItem& frame = newItem(newSequence(m_dataset, DCM_ReferencedFrameOfReferenceSequence));
@@ -52,11 +92,12 @@ void RtStructDataset::setStructureSet(const RtStructOptions& options) {
 Result<WrittenStructure> RtStructDataset::addRoi(const Structure& structure,
                                                  const std::vector<SlicedContours>& contours,
                                                  const std::string& remark) {
+  const std::string& name = m_names[m_roiCount];
   const std::string number = std::to_string(++m_roiCount);
   DcmItem& roi = newItem(*m_rois);
   put(roi, DCM_ROINumber, number);
   put(roi, DCM_ReferencedFrameOfReferenceUID, m_source.frameOfReferenceUid);
-  putUtf8(roi, DCM_ROIName, structure.name, kLongestLo);
+  putUtf8(roi, DCM_ROIName, name, kLongestLo);
   setGeneration(roi, structure, remark);
 
   DcmItem& observation = newItem(*m_observations);
@@ -111,23 +152,17 @@ void RtStructDataset::setGeneration(DcmItem& roi,
       : structure.origin == Origin::Manual                  ? "MANUAL"
       : edited || structure.origin == Origin::SemiAutomatic ? "SEMIAUTOMATIC"
                                                             : "AUTOMATIC");
-  std::string description = structure.model;
-  if (!structure.modelHash.empty()) {
-    description += fmt::format(
-        "{}sha256 {}", description.empty() ? "" : ", ", structure.modelHash.substr(0, 12));
-  }
-  std::string whole = structure.model;
-  if (!structure.modelHash.empty()) {
-    whole += fmt::format("{}sha256 {}", whole.empty() ? "" : ", ", structure.modelHash);
-  }
+  constexpr std::size_t kShortHash = 12;
+  std::string description = modelOf(structure, kShortHash);
+  std::string whole = modelOf(structure, std::string::npos);
   if (!remark.empty()) {
     description.append(description.empty() ? "" : ", ").append(remark);
     whole.append(whole.empty() ? "" : ", ").append(remark);
   }
   if (!description.empty()) {
     // The short form here, the whole in the description, which is ST.
-    putUtf8(roi, DCM_ROIGenerationDescription, cutUtf8(description, kLongestLo), kLongestLo);
-    putUtf8(roi, DCM_ROIDescription, cutUtf8(whole, kLongestSt), kLongestSt);
+    putUtf8(roi, DCM_ROIGenerationDescription, singleValue(description, kLongestLo), kLongestLo);
+    putUtf8(roi, DCM_ROIDescription, singleValue(whole, kLongestSt), kLongestSt);
   }
 }
 

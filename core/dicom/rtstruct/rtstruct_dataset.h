@@ -25,7 +25,8 @@ class RtStructDataset : public ObjectWriter {
   // The modules that do not depend on the structures.
   void setHeader(const RtStructOptions& options, const std::vector<Structure>& structures);
 
-  // One ROI in all three sequences. Fails where a coordinate is too long for DS.
+  // One ROI in all three sequences, in the order of setHeader(). Fails where a
+  // coordinate is too long for DS.
   [[nodiscard]] Result<WrittenStructure> addRoi(const Structure& structure,
                                                 const std::vector<SlicedContours>& contours,
                                                 const std::string& remark);
@@ -36,13 +37,14 @@ class RtStructDataset : public ObjectWriter {
   }
 
  private:
-  void setStructureSet(const RtStructOptions& options);
+  void setStructureSet(const RtStructOptions& options, const std::vector<Structure>& structures);
   void setGeneration(DcmItem& roi, const Structure& structure, const std::string& remark);
   [[nodiscard]] Result<void> setPoints(DcmItem& contour, const Ring& ring, std::int64_t k);
 
   const SlicePlanes& m_planes;
   int m_decimals = 3;
-  int m_roiCount = 0;
+  std::vector<std::string> m_names;  // of the ROIs, as they are written
+  std::size_t m_roiCount = 0;
   DcmSequenceOfItems* m_rois = nullptr;  // owned by the dataset, as the next two
   DcmSequenceOfItems* m_contours = nullptr;
   DcmSequenceOfItems* m_observations = nullptr;

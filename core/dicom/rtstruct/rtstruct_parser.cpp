@@ -1,26 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/rtstruct/rtstruct_parser.h"
 
+#include "core/base/text.h"
 #include "core/dicom/dcmtk_tools.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 
 namespace argand::dicom {
 
 namespace {
-
-// Padding: spaces, and zeros where a writer confused text and UIDs.
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kPadding(" \0\t\r\n", 5);
-  const auto first = text.find_first_not_of(kPadding);
-  if (first == std::string_view::npos) {
-    return {};
-  }
-  return text.substr(first, text.find_last_not_of(kPadding) - first + 1);
-}
 
 // The bytes of a text attribute, whatever VR it stands under: long Contour
 // Data is found as UN in explicit VR files, whose DS holds 64 KiB only.
@@ -50,26 +42,25 @@ template <typename Visit>
 bool forEachNumber(std::string_view list, Visit&& visit) {
   while (!list.empty()) {
     const auto end = std::min(list.find('\\'), list.size());
-    std::string_view word = trimmed(list.substr(0, end));
+    const std::string_view word = list.substr(0, end);
     list.remove_prefix(std::min(end + 1, list.size()));
-    if (!word.empty() && word.front() == '+') {
-      word.remove_prefix(1);
-    }
+    // Most of the millions of numbers are plain ones; parseDecimal() reads the others.
     double value = 0.0;
     const auto [rest, error] = std::from_chars(word.data(), word.data() + word.size(), value);
-    if (error != std::errc{} || rest != word.data() + word.size()) {
-      return false;
+    if (error != std::errc{} || rest != word.data() + word.size() || !std::isfinite(value)) {
+      const auto number = parseDecimal(word);
+      if (!number) {
+        return false;
+      }
+      value = *number;
     }
     visit(value);
   }
   return true;
 }
 
-int integerOf(DcmItem& item, const DcmTagKey& key, int fallback) {
-  const std::string text = textOf(item, key);
-  int value = fallback;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+std::optional<std::int64_t> wholeOf(DcmItem& item, const DcmTagKey& key) {
+  return parseWhole(textOf(item, key));
 }
 
 class Parser {
@@ -78,29 +69,59 @@ class Parser {
 
   ParsedRtStruct run() {
     m_characterSet = textOf(m_dataset, DCM_SpecificCharacterSet);
-    m_result.frameOfReferenceUid = textOf(m_dataset, DCM_FrameOfReferenceUID);
+    m_result.frameOfReferenceUid = uidOf(m_dataset, DCM_FrameOfReferenceUID);
     forEachItem(m_dataset, DCM_ReferencedFrameOfReferenceSequence, [&](DcmItem& item) {
       takeFrameOfReference(item);
     });
     forEachItem(m_dataset, DCM_StructureSetROISequence, [&](DcmItem& item) { takeRoi(item); });
-    forEachItem(m_dataset, DCM_ROIContourSequence, [&](DcmItem& item) { takeContours(item); });
-    forEachItem(
-        m_dataset, DCM_RTROIObservationsSequence, [&](DcmItem& item) { takeObservation(item); });
+    nameDoubled();
+    forEachRoiOf(DCM_ROIContourSequence, [&](DcmItem& item, ParsedRoi* roi) {
+      if (roi == nullptr) {
+        nameOrphan(item);
+      } else {
+        takeContours(item, *roi);
+      }
+    });
+    forEachRoiOf(DCM_RTROIObservationsSequence, [&](DcmItem& item, ParsedRoi* roi) {
+      if (roi != nullptr) {
+        takeObservation(item, *roi);
+      }
+    });
+    nameRepaired();
     return std::move(m_result);
   }
 
  private:
   std::string utf8Of(DcmItem& item, const DcmTagKey& key) {
-    return screenTextOf(item, key, m_characterSet);
+    ScreenText text = screenText(textOf(item, key), m_characterSet);
+    if (!text.asDeclared && m_repaired.size() < kNamed) {
+      m_repaired.push_back(text.text);
+    }
+    m_repairedCount += text.asDeclared ? 0 : 1;
+    return std::move(text.text);
+  }
+
+  void nameRepaired() {
+    if (m_repairedCount > 0) {
+      m_result.warnings.push_back(
+          {WarningCode::TextRepaired,
+           fmt::format("{} of the structures {} not in the character set that the file declares "
+                       "({}): '{}'{}. Check the spelling.",
+                       m_repairedCount == 1 ? "A text" : fmt::format("{} texts", m_repairedCount),
+                       m_repairedCount == 1 ? "is" : "are",
+                       m_characterSet.empty() ? "ASCII" : utf8Text(m_characterSet),
+                       fmt::join(m_repaired, "', '"),
+                       m_repairedCount > m_repaired.size() ? " and others" : "")});
+    }
   }
 
   void takeFrameOfReference(DcmItem& item) {
     if (m_result.frameOfReferenceUid.empty()) {
-      m_result.frameOfReferenceUid = textOf(item, DCM_FrameOfReferenceUID);
+      m_result.frameOfReferenceUid = uidOf(item, DCM_FrameOfReferenceUID);
     }
     forEachItem(item, DCM_RTReferencedStudySequence, [&](DcmItem& study) {
       forEachItem(study, DCM_RTReferencedSeriesSequence, [&](DcmItem& series) {
-        m_result.seriesUids.push_back(textOf(series, DCM_SeriesInstanceUID));
+        m_result.seriesUids.push_back(uidOf(series, DCM_SeriesInstanceUID));
         takeInstances(series);
       });
     });
@@ -108,31 +129,88 @@ class Parser {
 
   void takeInstances(DcmItem& item) {
     forEachItem(item, DCM_ContourImageSequence, [&](DcmItem& image) {
-      m_result.instanceUids.insert(textOf(image, DCM_ReferencedSOPInstanceUID));
+      m_result.instanceUids.insert(uidOf(image, DCM_ReferencedSOPInstanceUID));
     });
   }
 
   void takeRoi(DcmItem& item) {
     ParsedRoi roi;
-    roi.number = integerOf(item, DCM_ROINumber, 0);
+    roi.number = wholeOf(item, DCM_ROINumber);
     roi.name = utf8Of(item, DCM_ROIName);
-    roi.frameOfReferenceUid = textOf(item, DCM_ReferencedFrameOfReferenceUID);
-    roi.algorithm = textOf(item, DCM_ROIGenerationAlgorithm);
-    roi.description = utf8Of(item, DCM_ROIGenerationDescription);
-    m_roiByNumber.emplace(roi.number, m_result.rois.size());
+    roi.frameOfReferenceUid = uidOf(item, DCM_ReferencedFrameOfReferenceUID);
+    roi.algorithm = utf8Of(item, DCM_ROIGenerationAlgorithm);
+    roi.generation = utf8Of(item, DCM_ROIGenerationDescription);
+    roi.description = utf8Of(item, DCM_ROIDescription);
+    if (roi.number) {
+      m_roisByNumber[*roi.number].push_back(m_result.rois.size());
+    } else {
+      m_result.warnings.push_back(
+          {WarningCode::Contour,
+           fmt::format("'{}' has no readable ROI Number, so no contours can be its own.",
+                       roi.name)});
+    }
     m_result.rois.push_back(std::move(roi));
   }
 
-  ParsedRoi* referenced(DcmItem& item) {
-    const auto found = m_roiByNumber.find(integerOf(item, DCM_ReferencedROINumber, -1));
-    return found == m_roiByNumber.end() ? nullptr : &m_result.rois[found->second];
+  void nameDoubled() {
+    for (const auto& [number, rois] : m_roisByNumber) {
+      if (rois.size() < 2) {
+        continue;
+      }
+      std::vector<std::string> names;
+      for (const std::size_t n : rois) {
+        if (names.size() < kNamed) {
+          names.push_back(m_result.rois[n].name);
+        }
+      }
+      m_result.warnings.push_back(
+          {WarningCode::Contour,
+           fmt::format("ROI Number {} stands for {} structures ('{}'{}): the contours were given "
+                       "to them in the order of the file. Check which is which.",
+                       number,
+                       rois.size(),
+                       fmt::join(names, "', '"),
+                       rois.size() > names.size() ? " and others" : "")});
+    }
   }
 
-  void takeContours(DcmItem& item) {
-    ParsedRoi* roi = referenced(item);
-    if (roi == nullptr) {
+  // Calls `visit` with each item of a sequence that refers to ROIs, and its ROI; null
+  // where there is none. Of a number that stands for several ROIs the first item
+  // goes to the first of them, and items beyond the last to none.
+  template <typename Visit>
+  void forEachRoiOf(const DcmTagKey& key, Visit&& visit) {
+    std::map<std::int64_t, std::size_t> seen;
+    forEachItem(m_dataset, key, [&](DcmItem& item) {
+      const auto number = wholeOf(item, DCM_ReferencedROINumber);
+      const auto found = number ? m_roisByNumber.find(*number) : m_roisByNumber.end();
+      if (found == m_roisByNumber.end()) {
+        visit(item, nullptr);
+        return;
+      }
+      const auto& rois = found->second;
+      const std::size_t turn = rois.size() == 1 ? 0 : seen[*number]++;
+      visit(item, turn < rois.size() ? &m_result.rois[rois[turn]] : nullptr);
+    });
+  }
+
+  void nameOrphan(DcmItem& item) {
+    std::size_t contours = 0;
+    forEachItem(item, DCM_ContourSequence, [&](DcmItem&) { ++contours; });
+    if (contours == 0 || ++m_orphans > kNamed) {
       return;
     }
+    const std::string number = utf8Text(textOf(item, DCM_ReferencedROINumber));
+    m_result.warnings.push_back(
+        {WarningCode::LeftOut,
+         fmt::format("{} contour{} of ROI Number {} left out: the file names no {}structure of "
+                     "that number.",
+                     contours,
+                     contours == 1 ? "" : "s",
+                     number.empty() ? "(none)" : number,
+                     m_roisByNumber.contains(parseWhole(number).value_or(-1)) ? "further " : "")});
+  }
+
+  void takeContours(DcmItem& item, ParsedRoi& roi) {
     std::vector<double> color;
     const bool numbers = forEachNumber(trimmed(bytesOf(item, DCM_ROIDisplayColor)),
                                        [&](double value) { color.push_back(value); });
@@ -140,15 +218,15 @@ class Parser {
       const auto byte = [](double v) {
         return static_cast<std::uint8_t>(std::clamp(v, 0.0, 255.0));
       };
-      roi->color = Color{byte(color[0]), byte(color[1]), byte(color[2])};
+      roi.color = Color{byte(color[0]), byte(color[1]), byte(color[2])};
     }
     forEachItem(item, DCM_ContourSequence, [&](DcmItem& child) {
       ParsedContour contour;
-      contour.type = textOf(child, DCM_ContourGeometricType);
-      contour.declaredPoints = integerOf(child, DCM_NumberOfContourPoints, 0);
+      contour.type = utf8Text(textOf(child, DCM_ContourGeometricType));
+      contour.declaredPoints = wholeOf(child, DCM_NumberOfContourPoints).value_or(0);
       takePoints(child, contour);
       takeInstances(child);
-      roi->contours.push_back(std::move(contour));
+      roi.contours.push_back(std::move(contour));
     });
   }
 
@@ -165,36 +243,37 @@ class Parser {
     contour.readable = contour.readable && filledIn == 0;
   }
 
-  void takeObservation(DcmItem& item) {
-    ParsedRoi* roi = referenced(item);
-    if (roi == nullptr) {
-      return;
-    }
-    roi->interpretedType = textOf(item, DCM_RTROIInterpretedType);
+  void takeObservation(DcmItem& item, ParsedRoi& roi) {
+    roi.interpretedType = utf8Of(item, DCM_RTROIInterpretedType);
     forEachItem(item, DCM_RTROIIdentificationCodeSequence, [&](DcmItem& code) {
-      Code read{textOf(code, DCM_CodingSchemeDesignator),
-                textOf(code, DCM_CodeValue),
+      Code read{utf8Of(code, DCM_CodingSchemeDesignator),
+                utf8Of(code, DCM_CodeValue),
                 utf8Of(code, DCM_CodeMeaning)};
       if (read.value.empty()) {
-        read.value = textOf(code, DCM_LongCodeValue);
+        read.value = utf8Of(code, DCM_LongCodeValue);
       }
-      if (!roi->code && !read.value.empty()) {
-        roi->code = std::move(read);
+      if (!roi.code && !read.value.empty()) {
+        roi.code = std::move(read);
       }
     });
   }
 
+  static constexpr std::size_t kNamed = 8;  // in one warning, or warnings of one kind
+
   DcmDataset& m_dataset;
   std::string m_characterSet;
   ParsedRtStruct m_result;
-  std::map<int, std::size_t> m_roiByNumber;
+  std::map<std::int64_t, std::vector<std::size_t>> m_roisByNumber;
+  std::vector<std::string> m_repaired;
+  std::size_t m_repairedCount = 0;
+  std::size_t m_orphans = 0;
 };
 
 }  // namespace
 
 Result<ParsedRtStruct> parseRtStruct(const std::filesystem::path& path) {
   ARGAND_ASSIGN(const auto file, loadObject(path, LoadPart::All));
-  const std::string name = path.filename().string();
+  const std::string name = displayed(path.filename());
   return guarded(ErrorCode::InputRefused,
                  fmt::format("reading the RTSTRUCT '{}'", name),
                  [&]() -> Result<ParsedRtStruct> {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/result.h"
+#include "core/base/warning.h"
 #include "core/volume/segmentation.h"
 
 #include <filesystem>
@@ -22,11 +23,12 @@ struct ParsedContour {
 };
 
 struct ParsedRoi {
-  int number = 0;
+  std::optional<std::int64_t> number;  // nothing where the file's is no whole number
   std::string name;
   std::string frameOfReferenceUid;
   std::string algorithm;
-  std::string description;
+  std::string generation;   // ROI Generation Description
+  std::string description;  // ROI Description
   std::string interpretedType;
   std::optional<Color> color;
   std::optional<Code> code;
@@ -38,9 +40,12 @@ struct ParsedRtStruct {
   std::vector<std::string> seriesUids;
   std::set<std::string> instanceUids;
   std::vector<ParsedRoi> rois;
+  Warnings warnings;  // doubled or unknown ROI Numbers, texts in another character set
 };
 
-// Fails, naming the file, where it is no RTSTRUCT.
+// Fails, naming the file, where it is no RTSTRUCT. Contours go to the ROI whose number
+// they name; where several ROIs have one number, the first ROI Contour item of that
+// number goes to the first of them, and so on. Holds at most 16 times the file's size.
 [[nodiscard]] Result<ParsedRtStruct> parseRtStruct(const std::filesystem::path& path);
 
 }  // namespace argand::dicom

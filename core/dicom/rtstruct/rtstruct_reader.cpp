@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/base/text.h"
 #include "core/dicom/derived_object.h"
 #include "core/dicom/rtstruct/rtstruct.h"
 #include "core/dicom/rtstruct/rtstruct_parser.h"
+#include "core/dicom/rtstruct/rtstruct_planes.h"
 #include "core/dicom/slice_planes.h"
 #include "core/volume/label_table.h"
 
@@ -13,90 +15,6 @@
 namespace argand::dicom {
 
 namespace {
-
-using RingsBySlice = std::map<std::int64_t, std::vector<Ring>>;
-
-// Why contours of one ROI were left out or taken with a doubt.
-struct Doubts {
-  std::int64_t unreadable = 0;
-  std::int64_t open = 0;
-  std::int64_t points = 0;
-  std::int64_t tilted = 0;
-  std::int64_t offPlane = 0;
-  std::int64_t miscounted = 0;
-
-  void describe(const std::string& roi, Warnings& warnings) const {
-    const auto say = [&](std::int64_t count, std::string_view what) {
-      if (count > 0) {
-        warnings.push_back(
-            {WarningCode::Contour,
-             fmt::format("'{}': {} contour{} {}.", roi, count, count > 1 ? "s" : "", what)});
-      }
-    };
-    say(unreadable, "left out because the coordinates are not triples of numbers");
-    say(open, "left out because they are open or of an unknown type");
-    say(points, "left out because they are single points or have fewer than three");
-    say(tilted, "left out because they do not lie parallel to the image slices");
-    say(offPlane, "left out because no image slice lies there");
-    say(miscounted, "with a wrong Number of Contour Points, read as they stand");
-  }
-};
-
-bool isXor(const std::string& type) {
-  // The second is a common misspelling of the defined term of PS3.3 C.8.8.6.3.
-  return type == "CLOSEDPLANAR_XOR" || type == "CLOSED_PLANAR_XOR";
-}
-
-// The slice of a contour, or nothing with the reason counted.
-std::optional<std::int64_t> sliceOf(const ParsedContour& contour,
-                                    const SlicePlanes& planes,
-                                    Doubts& doubts) {
-  if (!contour.readable) {
-    ++doubts.unreadable;
-    return std::nullopt;
-  }
-  if (contour.type == "POINT" || contour.pointsMm.size() < 3) {
-    ++doubts.points;
-    return std::nullopt;
-  }
-  if (contour.type != "CLOSED_PLANAR" && !isXor(contour.type)) {
-    ++doubts.open;
-    return std::nullopt;
-  }
-  double low = HUGE_VAL;
-  double high = -HUGE_VAL;
-  for (const Vec3& point : contour.pointsMm) {
-    const double height = planes.heightMm(point);
-    low = std::min(low, height);
-    high = std::max(high, height);
-  }
-  if (!(high - low <= planes.halfGapMm())) {
-    ++doubts.tilted;
-    return std::nullopt;
-  }
-  const auto slice = planes.nearest((low + high) / 2.0);
-  if (!slice) {
-    ++doubts.offPlane;
-    return std::nullopt;
-  }
-  const auto points = static_cast<std::int64_t>(contour.pointsMm.size());
-  doubts.miscounted += contour.declaredPoints != points ? 1 : 0;
-  return slice;
-}
-
-Ring ringOf(const ParsedContour& contour, const SlicePlanes& planes, std::int64_t k) {
-  // Rounding noise of the projection must not decide on which side of a pixel
-  // centre a vertex lies that the file puts on it.
-  constexpr double kGrainPx = 1e-6;
-  Ring ring;
-  ring.reserve(contour.pointsMm.size());
-  for (const Vec3& point : contour.pointsMm) {
-    const Point2 pixel = planes.toPixel(point, k);
-    ring.push_back(
-        {std::round(pixel.x / kGrainPx) * kGrainPx, std::round(pixel.y / kGrainPx) * kGrainPx});
-  }
-  return ring;
-}
 
 // The pixels that the rings can reach.
 Box boundsOf(const RingsBySlice& slices, const Size3& size) {
@@ -146,9 +64,27 @@ std::vector<std::uint8_t> maskOf(const RingsBySlice& slices, const Box& box, Fil
   return mask;
 }
 
+// Our own files say "model, sha256 HASH, ..." with the hash whole in the ROI
+// Description; of others the ROI Generation Description is what is known of a model.
+void takeModel(const ParsedRoi& roi, Structure& structure) {
+  constexpr std::string_view kHash = "sha256 ";
+  constexpr std::size_t kHashLength = 64;
+  structure.model = roi.generation;
+  const std::size_t at = roi.description.find(kHash);
+  if (at == std::string::npos) {
+    return;
+  }
+  const std::string hash = roi.description.substr(at + kHash.size(), kHashLength);
+  if (hash.size() == kHashLength &&
+      hash.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos) {
+    structure.modelHash = hash;
+    structure.model = roi.description.substr(0, at < 2 ? 0 : at - 2);  // without the ", "
+  }
+}
+
 Structure structureOf(const ParsedRoi& roi, std::size_t position) {
   Structure structure;
-  structure.name = roi.name.empty() ? fmt::format("ROI_{}", roi.number) : roi.name;
+  structure.name = roi.name.empty() ? fmt::format("ROI_{}", roi.number.value_or(0)) : roi.name;
   structure.color = roi.color.value_or(paletteColor(position));
   structure.code = roi.code;
   structure.interpretedType = roi.interpretedType;
@@ -157,7 +93,7 @@ Structure structureOf(const ParsedRoi& roi, std::size_t position) {
                      : roi.algorithm == "MANUAL"        ? Origin::Manual
                                                         : Origin::Unknown;
   if (structure.origin == Origin::Automatic || structure.origin == Origin::SemiAutomatic) {
-    structure.model = roi.description;
+    takeModel(roi, structure);
   }
   return structure;
 }
@@ -189,7 +125,7 @@ Result<void> keepThisSpace(ParsedRtStruct& file,
     return fail(ErrorCode::InputRefused,
                 fmt::format("The structures of '{}' belong to another Frame of Reference and to "
                             "none of these images. Open the series that they were drawn on.",
-                            path.filename().string()));
+                            displayed(path.filename())));
   }
   if (unsaid) {
     warnings.push_back({WarningCode::OtherReference,
@@ -214,29 +150,33 @@ Result<ReadRtStruct> readRtStruct(const std::filesystem::path& path,
                                   const std::stop_token& stop) {
   ARGAND_ASSIGN(const SlicePlanes planes, SlicePlanes::create(geometry, source));
   ARGAND_ASSIGN(ParsedRtStruct file, parseRtStruct(path));
-  ReadRtStruct result{Segmentation(geometry), {}};
+  ReadRtStruct result{Segmentation(geometry), std::move(file.warnings)};
   ARGAND_TRY(keepThisSpace(file, path, source, result.warnings));
   nameMissingImages(file.instanceUids, source, result.warnings);
   for (std::size_t n = 0; n < file.rois.size(); ++n) {
     ARGAND_TRY(checkStop(stop));
     const ParsedRoi& roi = file.rois[n];
     Structure structure = structureOf(roi, n);
-    RingsBySlice slices;
-    Doubts doubts;
-    bool exclusive = false;
-    for (const ParsedContour& contour : roi.contours) {
-      if (const auto k = sliceOf(contour, planes, doubts)) {
-        slices[*k].push_back(ringOf(contour, planes, *k));
-        exclusive = exclusive || isXor(contour.type);
-      }
+    if (roi.contours.empty()) {
+      result.warnings.push_back(
+          {WarningCode::LeftOut,
+           fmt::format("'{}' has no contours in the file and is empty.", structure.name)});
     }
-    doubts.describe(structure.name, result.warnings);
-    const Box box = boundsOf(slices, geometry.size);
+    const std::size_t before = result.warnings.size();
+    const DrawnRoi drawn = drawnOn(planes, geometry.size, roi, structure.name, result.warnings);
+    const Box box = boundsOf(drawn.slices, geometry.size);
     if (box.empty()) {
       result.segmentation.add(std::move(structure));
       continue;
     }
-    const auto mask = maskOf(slices, box, exclusive ? FillRule::EvenOdd : rule);
+    const auto mask = maskOf(drawn.slices, box, drawn.exclusive ? FillRule::EvenOdd : rule);
+    if (before == result.warnings.size() &&
+        std::find(mask.begin(), mask.end(), std::uint8_t{1}) == mask.end()) {
+      result.warnings.push_back(
+          {WarningCode::Contour,
+           fmt::format("'{}': its contours hold no voxel centre, so it is empty.",
+                       structure.name)});
+    }
     structure.layer = result.segmentation.layerWithRoom(box, mask);
     result.segmentation.assign(result.segmentation.add(std::move(structure)), box, mask);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/series/attributes.h"
 
+#include "core/base/text.h"
+
 #include <cmath>
 #include <limits>
 
@@ -48,11 +50,7 @@ std::string Attributes::text(const DcmTagKey& tag) const {
   if (element == nullptr) {
     return {};
   }
-  std::string value = rawTextOf(*element);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\0')) {
-    value.pop_back();
-  }
-  return value;
+  return screenText(trimmed(rawTextOf(*element)), m_characterSet).text;
 }
 
 Result<std::vector<double>> Attributes::numbers(const DcmTagKey& tag) const {

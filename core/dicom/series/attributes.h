@@ -12,7 +12,10 @@ namespace argand::dicom {
 // `warnings`.
 class Attributes {
  public:
-  Attributes(DcmItem& top, Warnings& warnings) : m_items{&top}, m_warnings(&warnings) {}
+  Attributes(DcmItem& top, Warnings& warnings)
+      : m_items{&top},
+        m_warnings(&warnings),
+        m_characterSet(textOf(top, DCM_SpecificCharacterSet)) {}
 
   // `groups` is an item of Per-Frame or Shared Functional Groups Sequence. Those of
   // the shared groups are added first. Fails where a group is no sequence.
@@ -21,7 +24,7 @@ class Attributes {
   // The element with a value, or nullptr.
   [[nodiscard]] DcmElement* find(const DcmTagKey& tag) const;
 
-  // As it stands, without padding; empty where it is absent.
+  // In UTF-8, without padding; empty where it is absent.
   [[nodiscard]] std::string text(const DcmTagKey& tag) const;
 
   // Empty where it is absent; fails where it is there and is no numbers.
@@ -50,6 +53,7 @@ class Attributes {
  private:
   std::vector<DcmItem*> m_items;
   Warnings* m_warnings;
+  std::string m_characterSet;
 };
 
 }  // namespace argand::dicom

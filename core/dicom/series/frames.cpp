@@ -202,9 +202,9 @@ Result<ImageObject> ImageObject::of(DcmFileFormat& file, const fs::path& path) {
   ImageObject object;
   DcmDataset& dataset = *file.getDataset();
   object.m_dataset = &dataset;
-  std::string sopClass = textOf(dataset, DCM_SOPClassUID);
+  std::string sopClass = uidOf(dataset, DCM_SOPClassUID);
   if (sopClass.empty()) {
-    sopClass = textOf(*file.getMetaInfo(), DCM_MediaStorageSOPClassUID);
+    sopClass = uidOf(*file.getMetaInfo(), DCM_MediaStorageSOPClassUID);
   }
   if (!dataset.tagExists(DCM_Rows)) {
     return refused(fmt::format("It is a {}, not an image.", classNameOf(sopClass)));
@@ -235,9 +235,9 @@ Result<ImageObject> ImageObject::of(DcmFileFormat& file, const fs::path& path) {
   Frame& common = object.m_common;
   common.file = path;
   common.slice.sopClassUid = sopClass;
-  common.slice.sopInstanceUid = textOf(dataset, DCM_SOPInstanceUID);
-  common.seriesUid = textOf(dataset, DCM_SeriesInstanceUID);
-  common.frameOfReferenceUid = textOf(dataset, DCM_FrameOfReferenceUID);
+  common.slice.sopInstanceUid = uidOf(dataset, DCM_SOPInstanceUID);
+  common.seriesUid = uidOf(dataset, DCM_SeriesInstanceUID);
+  common.frameOfReferenceUid = uidOf(dataset, DCM_FrameOfReferenceUID);
   return object;
 }
 
@@ -283,9 +283,9 @@ ObjectInfo infoOf(DcmDataset& dataset) {
              sopClass == "1.2.840.10008.5.1.4.1.1.66.7") {  // Label Map Segmentation Storage
     info.kind = ObjectKind::Seg;
   }
-  info.studyUid = textOf(dataset, DCM_StudyInstanceUID);
-  info.seriesUid = textOf(dataset, DCM_SeriesInstanceUID);
-  info.modality = textOf(dataset, DCM_Modality);
+  info.studyUid = utf8Text(textOf(dataset, DCM_StudyInstanceUID));
+  info.seriesUid = utf8Text(textOf(dataset, DCM_SeriesInstanceUID));
+  info.modality = utf8Text(textOf(dataset, DCM_Modality));
   const std::string imageType = textOf(dataset, DCM_ImageType);
   info.primary = !isSecondaryClass(sopClass) && info.modality != "RTDOSE" &&
                  info.modality != "RTIMAGE" && !holdsValue(imageType, "LOCALIZER");

@@ -2,7 +2,8 @@
 #include "core/dicom/series/series_writer.h"
 
 #include "core/base/log.h"
-#include "core/dicom/dcmtk_tools.h"
+#include "core/base/text.h"
+#include "core/dicom/object_writer.h"
 
 #include <dcmtk/dcmdata/dcuid.h>
 
@@ -17,35 +18,88 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Fractions are kept where the step of 16 bits is at most this part of the range in
+// which the middle 98 % of the voxels lie: 12 bits, as scanners have.
+constexpr double kFinestParts = 4096.0;
+
 // Integers of 16 bits, and what turns them into voxels again.
 struct StoredVoxels {
   bool isSigned = false;
   double slope = 1.0;
   double intercept = 0.0;
+  bool exact = true;
 };
 
-StoredVoxels storedVoxelsOf(const Volume& volume) {
-  return volume.visit([&](auto voxels) -> StoredVoxels {
-    using T = typename decltype(voxels)::value_type;
+// The range of the middle 98 % of the voxels that are not the most common value, so that
+// neither a large background nor a few outliers decide.
+double spreadOf(std::span<const float> voxels) {
+  std::vector<float> sorted(voxels.begin(), voxels.end());
+  const auto at = [&](std::size_t n) {
+    const auto place = sorted.begin() + static_cast<std::ptrdiff_t>(n);
+    std::nth_element(sorted.begin(), place, sorted.end());
+    return static_cast<double>(*place);
+  };
+  const double median = at(sorted.size() / 2);
+  std::erase(sorted, static_cast<float>(median));
+  if (sorted.empty()) {
+    return 0.0;
+  }
+  constexpr std::size_t kFew = 8;
+  const std::size_t margin =
+      sorted.size() < kFew ? 0 : std::max<std::size_t>(1, sorted.size() / 100);
+  return std::max(at(sorted.size() - 1 - margin), median) - std::min(at(margin), median);
+}
+
+Result<StoredVoxels> storedFloats(std::span<const float> voxels) {
+  const auto broken = std::count_if(
+      voxels.begin(), voxels.end(), [](float voxel) { return !std::isfinite(voxel); });
+  if (broken > 0) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("{} of the image's voxels are no finite numbers, which a DICOM series "
+                            "cannot hold. Replace them, or write NIfTI, NRRD or MetaImage.",
+                            broken));
+  }
+  const auto [least, most] = std::minmax_element(voxels.begin(), voxels.end());
+  const auto low = static_cast<double>(*least);
+  const double range = static_cast<double>(*most) - low;
+  const bool whole = std::all_of(
+      voxels.begin(), voxels.end(), [](float voxel) { return voxel == std::trunc(voxel); });
+  if (whole && low >= -32768.0 && *most <= 32767.0F) {
+    return StoredVoxels{true, 1.0, 0.0, true};
+  }
+  if (whole && low >= 0.0 && *most <= 65535.0F) {
+    return StoredVoxels{false, 1.0, 0.0, true};
+  }
+  if (whole && range <= 65535.0 && std::abs(low) <= 1e15) {
+    return StoredVoxels{false, 1.0, low, true};
+  }
+  // As they will be read back: with the digits that a DS has room for.
+  StoredVoxels stored{false, range > 0.0 ? range / 65535.0 : 1.0, low, range == 0.0};
+  const double step = stored.slope;
+  const double spread = spreadOf(voxels);
+  if (range > 0.0 && step * kFinestParts > spread) {
+    return fail(ErrorCode::InputRefused,
+                fmt::format("The voxels reach from {:.6g} to {:.6g}, most of them within {:.3g} of "
+                            "one another. The 16 bits of a DICOM series would round them to steps "
+                            "of {:.3g} and lose what most of the image shows. Cut the outliers, "
+                            "or write NIfTI, NRRD or MetaImage, which keep every value.",
+                            low,
+                            static_cast<double>(*most),
+                            spread,
+                            step));
+  }
+  stored.slope = parseDecimal(decimalString(stored.slope)).value_or(step);
+  stored.intercept = parseDecimal(decimalString(stored.intercept)).value_or(low);
+  return stored;
+}
+
+Result<StoredVoxels> storedVoxelsOf(const Volume& volume) {
+  return volume.visit([&](auto voxels) -> Result<StoredVoxels> {
+    using T = std::remove_const_t<typename decltype(voxels)::element_type>;
     if constexpr (std::is_integral_v<T>) {
-      return {std::is_signed_v<T>, 1.0, 0.0};
+      return StoredVoxels{std::is_signed_v<T>, 1.0, 0.0, true};
     } else {
-      const auto [least, most] = std::minmax_element(voxels.begin(), voxels.end());
-      const bool whole = std::all_of(
-          voxels.begin(), voxels.end(), [](float voxel) { return voxel == std::trunc(voxel); });
-      if (whole && *least >= -32768.0F && *most <= 32767.0F) {
-        return {true, 1.0, 0.0};
-      }
-      if (whole && *least >= 0.0F && *most <= 65535.0F) {
-        return {false, 1.0, 0.0};
-      }
-      // As they will be read back: with the digits that a DS has room for.
-      const auto low = static_cast<double>(*least);
-      const double range = static_cast<double>(*most) - low;
-      StoredVoxels stored{false, range > 0.0 ? range / 65535.0 : 1.0, low};
-      stored.slope = std::stod(decimalString(stored.slope));
-      stored.intercept = std::stod(decimalString(stored.intercept));
-      return stored;
+      return storedFloats(voxels);
     }
   });
 }
@@ -67,6 +121,7 @@ std::vector<Uint16> pixelsOf(const Volume& volume, const StoredVoxels& stored, s
 }
 
 // The same voxels with axes left, posterior, superior, or the angle that forbids it.
+// A lesser tilt stays and is written as it is.
 Result<Volume> axial(const Volume& volume) {
   constexpr double kRadians = 1e-4;  // 0.03 mm over 300 mm
   ARGAND_ASSIGN(const AxisOrder order, orderTo(volume.geometry(), "LPS"));
@@ -87,169 +142,159 @@ Result<Volume> axial(const Volume& volume) {
   return turned;
 }
 
-class SeriesWriter {
+// One slice as a CT or MR Image.
+class SliceObject : public ObjectWriter {
  public:
-  SeriesWriter(const Volume& volume, Modality modality, std::string description)
-      : m_volume(volume),
-        m_modality(modality),
-        m_description(std::move(description)),
-        m_stored(storedVoxelsOf(volume)) {}
+  // `series` has the patient and study of the image's source and new UIDs.
+  SliceObject(const SourceSeries& series,
+              const Volume& volume,
+              Modality modality,
+              const StoredVoxels& stored)
+      : ObjectWriter(series), m_volume(volume), m_modality(modality), m_scale(stored) {}
 
-  Result<void> writeSlice(std::int64_t k, const fs::path& path);
+  void setHeader(const std::string& description);
+  void setPlane(std::int64_t k);
+  void setPixels(std::int64_t k);
+
+  using ObjectWriter::save;
 
  private:
-  void put(DcmDataset& dataset, const DcmTagKey& tag, const std::string& value) {
-    m_status = m_status.good() ? dataset.putAndInsertString(tag, value.c_str()) : m_status;
-  }
-
-  void put(DcmDataset& dataset, const DcmTagKey& tag, int value) {
-    m_status =
-        m_status.good() ? dataset.putAndInsertUint16(tag, static_cast<Uint16>(value)) : m_status;
-  }
-
-  void putPatientAndStudy(DcmDataset& dataset);
-  void putSeries(DcmDataset& dataset);
-  void putPlane(DcmDataset& dataset, std::int64_t k);
-  void putPixels(DcmDataset& dataset, std::int64_t k);
-  void putModality(DcmDataset& dataset);
+  void setModality();
+  void setWindows();
 
   const Volume& m_volume;
   Modality m_modality;
-  std::string m_description;
-  StoredVoxels m_stored;
-  std::string m_studyUid = newUid();
-  std::string m_seriesUid = newUid();
-  std::string m_frameOfReferenceUid = newUid();
-  OFCondition m_status = EC_Normal;
+  StoredVoxels m_scale;
 };
 
-void SeriesWriter::putPatientAndStudy(DcmDataset& dataset) {
-  for (const DcmTagKey& tag : {DCM_PatientName,
-                               DCM_PatientID,
-                               DCM_PatientBirthDate,
-                               DCM_PatientSex,
-                               DCM_StudyDate,
-                               DCM_StudyTime,
-                               DCM_ReferringPhysicianName,
-                               DCM_StudyID,
-                               DCM_AccessionNumber}) {
-    put(dataset, tag, std::string());
-  }
-  if (const auto& source = m_volume.source) {
-    if (!source->characterSet.empty()) {
-      put(dataset, DCM_SpecificCharacterSet, source->characterSet);
-    }
-    for (const SourceAttribute& attribute : source->patientAndStudy) {
-      put(dataset,
-          DcmTagKey(static_cast<Uint16>(attribute.tag >> 16),
-                    static_cast<Uint16>(attribute.tag & 0xffffU)),
-          attribute.value);
+void SliceObject::setHeader(const std::string& description) {
+  const bool ct = m_modality == Modality::Ct;
+  setPatientAndStudy({description});
+  setSeriesAndEquipment(
+      ct ? UID_CTImageStorage : UID_MRImageStorage, ct ? "CT" : "MR", "1", description, {});
+  put(m_dataset, DCM_SeriesInstanceUID, m_source.seriesUid);
+  put(m_dataset, DCM_PatientPosition, {});
+  put(m_dataset, DCM_Laterality, {});
+  setModality();
+  setWindows();
+  if (const auto& source = m_volume.source; source && source->lossy) {
+    put(m_dataset, DCM_LossyImageCompression, "01");
+    for (const auto& [tag, value] :
+         {std::pair(DCM_LossyImageCompressionRatio, source->lossyRatio),
+          std::pair(DCM_LossyImageCompressionMethod, source->lossyMethod)}) {
+      if (!value.empty() && isPlainAscii(value)) {
+        put(m_dataset, tag, value);
+      }
     }
   }
-  put(dataset, DCM_StudyInstanceUID, m_studyUid);
 }
 
-void SeriesWriter::putSeries(DcmDataset& dataset) {
-  put(dataset, DCM_Modality, std::string(toString(m_modality)));
-  put(dataset, DCM_SeriesInstanceUID, m_seriesUid);
-  put(dataset, DCM_SeriesNumber, std::string("1"));
-  put(dataset, DCM_SeriesDescription, m_description);
-  put(dataset, DCM_PatientPosition, std::string());
-  put(dataset, DCM_Laterality, std::string());
-  put(dataset, DCM_FrameOfReferenceUID, m_frameOfReferenceUid);
-  put(dataset, DCM_PositionReferenceIndicator, std::string());
-  put(dataset, DCM_Manufacturer, std::string("Argand"));
-}
-
-void SeriesWriter::putModality(DcmDataset& dataset) {
-  put(dataset, DCM_AcquisitionNumber, std::string());
+void SliceObject::setModality() {
+  put(m_dataset, DCM_AcquisitionNumber, {});
   if (m_modality == Modality::Ct) {
-    put(dataset, DCM_ImageType, std::string("DERIVED\\SECONDARY\\AXIAL"));
-    put(dataset, DCM_KVP, std::string());
-    put(dataset, DCM_RescaleType, std::string("HU"));
+    put(m_dataset, DCM_ImageType, "DERIVED\\SECONDARY\\AXIAL");
+    put(m_dataset, DCM_KVP, {});
+    put(m_dataset, DCM_RescaleType, "HU");
   } else {
-    put(dataset, DCM_ImageType, std::string("DERIVED\\SECONDARY\\OTHER"));
-    put(dataset, DCM_ScanningSequence, std::string("RM"));
-    put(dataset, DCM_SequenceVariant, std::string("NONE"));
-    put(dataset, DCM_SpacingBetweenSlices, decimalString(m_volume.geometry().spacingMm().z));
+    put(m_dataset, DCM_ImageType, "DERIVED\\SECONDARY\\OTHER");
+    put(m_dataset, DCM_ScanningSequence, "RM");
+    put(m_dataset, DCM_SequenceVariant, "NONE");
+    put(m_dataset, DCM_SpacingBetweenSlices, decimalString(m_volume.geometry().spacingMm().z));
     for (const DcmTagKey& tag : {DCM_ScanOptions,
                                  DCM_MRAcquisitionType,
                                  DCM_RepetitionTime,
                                  DCM_EchoTime,
                                  DCM_EchoTrainLength}) {
-      put(dataset, tag, std::string());
+      put(m_dataset, tag, {});
     }
   }
+  put(m_dataset,
+      DCM_DerivationDescription,
+      m_scale.exact ? "Converted; every voxel as it was"
+                    : fmt::format("Converted; voxels rounded to steps of {:.6g}", m_scale.slope));
   // An MR image has no rescaling of its own in the standard; it is written
   // only where values could not be kept without it.
-  const bool scaled = m_stored.slope != 1.0 || m_stored.intercept != 0.0;
+  const bool scaled = m_scale.slope != 1.0 || m_scale.intercept != 0.0;
   if (m_modality == Modality::Ct || scaled) {
-    put(dataset, DCM_RescaleSlope, decimalString(m_stored.slope));
-    put(dataset, DCM_RescaleIntercept, decimalString(m_stored.intercept));
+    put(m_dataset, DCM_RescaleSlope, decimalString(m_scale.slope));
+    put(m_dataset, DCM_RescaleIntercept, decimalString(m_scale.intercept));
+  }
+  if (m_modality != Modality::Ct && scaled) {
+    put(m_dataset, DCM_RescaleType, "US");  // unspecified
   }
 }
 
-void SeriesWriter::putPlane(DcmDataset& dataset, std::int64_t k) {
+void SliceObject::setWindows() {
+  std::vector<WindowLevel> windows = m_volume.windows;
+  if (windows.empty()) {
+    windows.push_back(m_volume.defaultWindow());
+  }
+  std::string levels;
+  std::string widths;
+  std::string names;
+  double narrowest = HUGE_VAL;
+  for (const WindowLevel& window : windows) {
+    const char* separator = levels.empty() ? "" : "\\";
+    const double width = window.width > 0.0 ? window.width : 1.0;
+    narrowest = std::min(narrowest, width);
+    levels.append(separator).append(decimalString(window.level));
+    widths.append(separator).append(decimalString(width));
+    const std::string name = singleValue(window.name, kLongestLo);
+    names.append(separator).append(isPlainAscii(name) ? name : std::string());
+  }
+  put(m_dataset, DCM_WindowCenter, levels);
+  put(m_dataset, DCM_WindowWidth, widths);
+  if (names.find_first_not_of('\\') != std::string::npos) {
+    put(m_dataset, DCM_WindowCenterWidthExplanation, names);
+  }
+  if (narrowest < 1.0) {  // the linear function needs 1 or more (PS3.3 C.11.2.1.2.1)
+    put(m_dataset, DCM_VOILUTFunction, "LINEAR_EXACT");
+  }
+}
+
+void SliceObject::setPlane(std::int64_t k) {
   const Geometry& geometry = m_volume.geometry();
   const Vec3 spacing = geometry.spacingMm();
-  const Vec3 position = geometry.sliceToLps(0.0, 0.0, k);
-  put(dataset, DCM_InstanceNumber, std::to_string(k + 1));
-  put(dataset, DCM_ImageOrientationPatient, std::string("1\\0\\0\\0\\1\\0"));
-  put(dataset,
-      DCM_ImagePositionPatient,
-      fmt::format("{}\\{}\\{}",
-                  decimalString(position.x),
-                  decimalString(position.y),
-                  decimalString(position.z)));
-  put(dataset,
+  const auto values = [](const Vec3& v) {
+    return fmt::format("{}\\{}\\{}", decimalString(v.x), decimalString(v.y), decimalString(v.z));
+  };
+  put(m_dataset, DCM_InstanceNumber, std::to_string(k + 1));
+  put(m_dataset,
+      DCM_ImageOrientationPatient,
+      fmt::format("{}\\{}", values(geometry.direction(0)), values(geometry.direction(1))));
+  put(m_dataset, DCM_ImagePositionPatient, values(geometry.sliceToLps(0.0, 0.0, k)));
+  put(m_dataset,
       DCM_PixelSpacing,
       fmt::format("{}\\{}", decimalString(spacing.y), decimalString(spacing.x)));
-  put(dataset, DCM_SliceThickness, decimalString(spacing.z));
+  put(m_dataset, DCM_SliceThickness, decimalString(spacing.z));
 }
 
-void SeriesWriter::putPixels(DcmDataset& dataset, std::int64_t k) {
+void SliceObject::setPixels(std::int64_t k) {
   const Size3& size = m_volume.geometry().size;
-  put(dataset, DCM_SamplesPerPixel, 1);
-  put(dataset, DCM_PhotometricInterpretation, std::string("MONOCHROME2"));
-  put(dataset, DCM_Rows, static_cast<int>(size.j));
-  put(dataset, DCM_Columns, static_cast<int>(size.i));
-  put(dataset, DCM_BitsAllocated, 16);
-  put(dataset, DCM_BitsStored, 16);
-  put(dataset, DCM_HighBit, 15);
-  put(dataset, DCM_PixelRepresentation, m_stored.isSigned ? 1 : 0);
-  const WindowLevel window = m_volume.defaultWindow();
-  put(dataset, DCM_WindowCenter, decimalString(window.level));
-  put(dataset, DCM_WindowWidth, decimalString(std::max(1.0, window.width)));
-  const std::vector<Uint16> pixels = pixelsOf(m_volume, m_stored, k);
-  if (m_status.good()) {
-    m_status = dataset.putAndInsertUint16Array(
-        DCM_PixelData, pixels.data(), static_cast<unsigned long>(pixels.size()));
-  }
+  putNumber(m_dataset, DCM_SamplesPerPixel, 1);
+  put(m_dataset, DCM_PhotometricInterpretation, "MONOCHROME2");
+  putNumber(m_dataset, DCM_Rows, static_cast<Uint16>(size.j));
+  putNumber(m_dataset, DCM_Columns, static_cast<Uint16>(size.i));
+  putNumber(m_dataset, DCM_BitsAllocated, 16);
+  putNumber(m_dataset, DCM_BitsStored, 16);
+  putNumber(m_dataset, DCM_HighBit, 15);
+  putNumber(m_dataset, DCM_PixelRepresentation, m_scale.isSigned ? 1 : 0);
+  const std::vector<Uint16> pixels = pixelsOf(m_volume, m_scale, k);
+  note(m_dataset.putAndInsertUint16Array(
+      DCM_PixelData, pixels.data(), static_cast<unsigned long>(pixels.size())));
 }
 
-Result<void> SeriesWriter::writeSlice(std::int64_t k, const fs::path& path) {
-  DcmFileFormat file;
-  DcmDataset& dataset = *file.getDataset();
-  put(dataset,
-      DCM_SOPClassUID,
-      std::string(m_modality == Modality::Ct ? UID_CTImageStorage : UID_MRImageStorage));
-  put(dataset, DCM_SOPInstanceUID, newUid());
-  putPatientAndStudy(dataset);
-  putSeries(dataset);
-  putModality(dataset);
-  putPlane(dataset, k);
-  putPixels(dataset, k);
-  if (m_volume.source && m_volume.source->lossy) {
-    put(dataset, DCM_LossyImageCompression, std::string("01"));
+// The patient and study of the image's source, with new UIDs.
+SourceSeries newSeriesFor(const Volume& volume) {
+  SourceSeries series;
+  if (volume.source) {
+    series.characterSet = volume.source->characterSet;
+    series.patientAndStudy = volume.source->patientAndStudy;
   }
-  if (m_status.good()) {
-    m_status = file.saveFile(path.c_str(), EXS_LittleEndianExplicit);
-  }
-  if (m_status.bad()) {
-    return fail(ErrorCode::OutputFailed,
-                fmt::format("{} cannot be written: {}.", path.string(), m_status.text()));
-  }
-  return {};
+  series.studyUid = newUid();
+  series.seriesUid = newUid();
+  series.frameOfReferenceUid = newUid();
+  return series;
 }
 
 // A folder beside the one asked for, which takes its place when it is complete.
@@ -287,7 +332,7 @@ class PendingFolder {
   Result<void> failed(const std::error_code& error) const {
     return fail(
         ErrorCode::OutputFailed,
-        fmt::format("The folder {} cannot be written: {}.", m_folder.string(), error.message()));
+        fmt::format("The folder {} cannot be written: {}.", displayed(m_folder), error.message()));
   }
 
   fs::path m_folder;
@@ -296,11 +341,11 @@ class PendingFolder {
 
 }  // namespace
 
-Result<void> writeSeries(const fs::path& folder,
-                         const Volume& volume,
-                         const SeriesWriteOptions& options,
-                         const std::stop_token& stop,
-                         const ProgressFn& progress) {
+Result<Warnings> writeSeries(const fs::path& folder,
+                             const Volume& volume,
+                             const SeriesWriteOptions& options,
+                             const std::stop_token& stop,
+                             const ProgressFn& progress) {
   const Modality modality =
       options.modality == Modality::Unknown ? volume.modality : options.modality;
   if (modality != Modality::Ct && modality != Modality::Mr) {
@@ -315,7 +360,7 @@ Result<void> writeSeries(const fs::path& folder,
       !(fs::is_directory(target, ignored) && fs::is_empty(target, ignored))) {
     return fail(
         ErrorCode::OutputFailed,
-        fmt::format("{} exists and is not an empty folder; choose another.", target.string()));
+        fmt::format("{} exists and is not an empty folder; choose another.", displayed(target)));
   }
   ARGAND_TRY(prepareDcmtk());
   ARGAND_ASSIGN(const Volume turned, axial(volume));
@@ -323,21 +368,40 @@ Result<void> writeSeries(const fs::path& folder,
   if (turned.geometry().size.i > 65535 || turned.geometry().size.j > 65535) {
     return fail(ErrorCode::InputRefused, "A DICOM image has at most 65535 rows and columns.");
   }
+  ARGAND_ASSIGN(const StoredVoxels stored, storedVoxelsOf(turned));
+  const SourceSeries series = newSeriesFor(turned);
   log::info("Writing a DICOM series of {} slices.", slices);
   const PendingFolder pending(target);
   return guarded(
-      ErrorCode::OutputFailed, fmt::format("writing {}", target.string()), [&]() -> Result<void> {
+      ErrorCode::OutputFailed,
+      fmt::format("writing {}", displayed(target)),
+      [&]() -> Result<Warnings> {
         ARGAND_TRY(pending.create());
-        SeriesWriter writer(turned, modality, options.seriesDescription);
+        Warnings warnings;
+        if (!stored.exact) {
+          warnings.push_back({WarningCode::ValueRepaired,
+                              fmt::format("The voxels were rounded to steps of {:.6g}: a DICOM "
+                                          "series holds 16 bits for each.",
+                                          stored.slope)});
+        }
         for (std::int64_t k = 0; k < slices; ++k) {
           ARGAND_TRY(checkStop(stop));
-          ARGAND_TRY(writer.writeSlice(k, pending.temporary() / fmt::format("IM{:05}.dcm", k + 1)));
+          SliceObject slice(series, turned, modality, stored);
+          slice.setHeader(options.seriesDescription);
+          slice.setPlane(k);
+          slice.setPixels(k);
+          ARGAND_TRY(slice.save(pending.temporary() / fmt::format("IM{:05}.dcm", k + 1),
+                                EXS_LittleEndianExplicit));
+          if (k == 0) {  // the others say the same
+            append(warnings, slice.warnings());
+          }
           report(progress,
                  "Writing slices",
                  static_cast<double>(k + 1) / static_cast<double>(slices),
                  fmt::format("{} of {}", k + 1, slices));
         }
-        return pending.commit();
+        ARGAND_TRY(pending.commit());
+        return warnings;
       });
 }
 

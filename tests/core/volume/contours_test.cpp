@@ -276,5 +276,54 @@ TEST(PolygonFill, TakesRingsBeyondTheImageAndNumbersThatAreNone) {
   EXPECT_EQ(std::count(mask.begin(), mask.end(), 1), 12);
 }
 
+Ring square(double low, double high) {
+  return {{low, low}, {high, low}, {high, high}, {low, high}};
+}
+
+std::int64_t pixelsOf(const std::vector<Ring>& rings, FillRule rule = FillRule::Nested) {
+  const Mask mask = filled(rings, 60, 50, rule);
+  return std::count(mask.begin(), mask.end(), std::uint8_t{1});
+}
+
+TEST(NestedFill, TakesRingsWithinRingsAsHolesAndIslands) {
+  const Ring outer = square(0.5, 40.5);
+  const Ring hole = square(10.5, 30.5);
+  const Ring island = square(15.5, 20.5);
+  EXPECT_EQ(pixelsOf({outer, hole, island}), 1600 - 400 + 25);
+  EXPECT_EQ(pixelsOf({island, outer, hole}), 1600 - 400 + 25);
+  EXPECT_EQ(pixelsOf({square(0.5, 4.5), square(10.5, 14.5)}), 32);
+  EXPECT_EQ(pixelsOf({outer, square(0.5, 10.5)}), 1600 - 100);  // a hole that touches
+}
+
+TEST(NestedFill, JoinsRingsThatCross) {
+  EXPECT_EQ(pixelsOf({square(0.5, 10.5), square(5.5, 15.5)}), 175);
+  EXPECT_EQ(pixelsOf({square(0.5, 10.5), square(9.5, 19.5), square(18.5, 28.5)}), 298);
+  EXPECT_EQ(pixelsOf({square(0.5, 10.5), square(5.5, 15.5), square(1.5, 3.5)}), 171);
+}
+
+TEST(NestedFill, CountsARingOnceHoweverOftenItIsThere) {
+  const Ring ring = square(0.5, 12.5);
+  Ring moved = ring;
+  std::rotate(moved.begin(), moved.begin() + 2, moved.end());
+  std::reverse(moved.begin(), moved.end());
+  for (Point2& point : moved) {
+    point.x += 0.05;
+  }
+  EXPECT_EQ(pixelsOf({ring, ring}), 144);
+  EXPECT_EQ(pixelsOf({ring, ring, moved, ring}), 144);
+  EXPECT_EQ(pixelsOf({square(-3.5, 20.5), ring, moved}), 21 * 21 - 144);
+  EXPECT_TRUE(sameRing(ring, moved, 0.1));
+  EXPECT_FALSE(sameRing(ring, moved, 0.01));
+  EXPECT_FALSE(sameRing(ring, {{0.5, 0.5}, {12.5, 0.5}, {12.5, 12.5}, {6, 6}, {0.5, 12.5}}, 0.1));
+}
+
+TEST(NestedFill, FillsMoreThanTheMasksHaveRoomForByEvenOdd) {
+  std::vector<Ring> rings;
+  for (int n = 0; n < 300; ++n) {  // each fills the image but for its own corner
+    rings.push_back({{-0.5, -0.5}, {59.5, -0.5}, {59.5, 49.5 - 0.2 * (n + 1)}, {-0.5, 49.5}});
+  }
+  EXPECT_EQ(filled(rings, 60, 50, FillRule::Nested), filled(rings, 60, 50, FillRule::EvenOdd));
+}
+
 }  // namespace
 }  // namespace argand

@@ -51,7 +51,7 @@ class RtStructReader : public ::testing::Test {
     return *item;
   }
 
-  Result<ReadRtStruct> read(FillRule rule = FillRule::EvenOdd) {
+  Result<ReadRtStruct> read(FillRule rule = FillRule::Nested) {
     return readRtStruct(m_path, m_geometry, m_source, rule);
   }
 
@@ -89,7 +89,7 @@ TEST_F(RtStructReader, LeavesOpenAndPointContoursOutWithAWarning) {
     contour(set).putAndInsertString(DCM_ContourGeometricType, "OPEN_PLANAR");
     contour(set, 1).putAndInsertString(DCM_ContourGeometricType, "POINT");
   });
-  expectVoxels(0, ElementsAre(Says("open"), Says("single points")));
+  expectVoxels(0, ElementsAre(Says("OPEN_PLANAR"), Says("POINT")));
 }
 
 TEST_F(RtStructReader, LeavesNonPlanarAndOffPlaneContoursOutWithAWarning) {
@@ -98,7 +98,10 @@ TEST_F(RtStructReader, LeavesNonPlanarAndOffPlaneContoursOutWithAWarning) {
     contour(set).putAndInsertString(DCM_NumberOfContourPoints, "3");
     contour(set, 1).putAndInsertString(DCM_ContourData, "0\\12\\90\\5\\12\\90\\5\\17\\90");
   });
-  expectVoxels(0, ElementsAre(Says("parallel"), Says("no image slice")));
+  expectVoxels(
+      0,
+      ElementsAre(
+          Says("parallel"), Says("no image slice"), Says("10.0 mm beyond the first slice")));
 }
 
 TEST_F(RtStructReader, LeavesOutCoordinatesThatAreNoNumbers) {
@@ -203,7 +206,8 @@ TEST_F(RtStructReader, FillsOnAnotherSeriesOfTheSameSpaceAndSaysSo) {
   }
   const auto result = readRtStruct(m_path, fine, other);
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_THAT(result->warnings, ElementsAre(Says("another series")));
+  EXPECT_THAT(result->warnings,
+              ElementsAre(Says("another series"), Says("1 slice between contours has no contour")));
   EXPECT_GT(result->segmentation.voxelCount(result->segmentation.structures()[0].id), 0);
 }
 

@@ -5,6 +5,7 @@
 #include "core/dicom/series/series.h"
 #include "core/volume/phantom.h"
 #include "tests/core/dicom/series/synthetic_series.h"
+#include "tests/support/matchers.h"
 #include "tests/support/test_data.h"
 
 #include <gmock/gmock.h>
@@ -186,6 +187,127 @@ TEST(SeriesWriter, KeepsFractionsToAPartIn65535OfTheirRange) {
   }
 }
 
+Volume volumeOf(const std::vector<float>& voxels, const std::string& codes = "LPS") {
+  auto volume = Volume::create(phantom::grid({5, 4, 3}, {0.7, 0.8, 2.5}, codes), voxels);
+  EXPECT_TRUE(volume) << volume.error().message;
+  return std::move(*volume);
+}
+
+TEST(SeriesWriter, SaysTheStepThatFractionsWereRoundedTo) {
+  std::vector<float> voxels(60);
+  for (std::size_t n = 0; n < 60; ++n) {
+    voxels[n] = static_cast<float>(n) / 59.0F;
+  }
+  const fs::path dir = testDir() / "series";
+  const auto written = writeSeries(dir, volumeOf(voxels), {Modality::Mr, "Ramp"});
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_THAT(*written, ::testing::ElementsAre(test::Says("steps of 1.5259e-05")));
+  const WindowLevel window = readBack(dir).defaultWindow();
+  EXPECT_GT(window.width, 0.5);
+  EXPECT_LT(window.width, 1.01);  // no window of a whole unit round a ramp of one
+}
+
+TEST(SeriesWriter, RefusesToLoseARampToAnOutlierAndVoxelsThatAreNoNumbers) {
+  std::vector<float> voxels(60);
+  for (std::size_t n = 0; n < 59; ++n) {
+    voxels[n] = static_cast<float>(n) / 59.0F;
+  }
+  const fs::path dir = testDir() / "series";
+  // A long ramp, so that one voxel is none of the middle 98 %.
+  std::vector<float> ramp(4000);
+  for (std::size_t n = 0; n < ramp.size(); ++n) {
+    ramp[n] = static_cast<float>(n) / 4000.0F;
+  }
+  ramp[17] = 1e6F;
+  auto large = Volume::create(phantom::grid({20, 20, 10}, {1, 1, 1}, "LPS"), ramp);
+  ASSERT_TRUE(large);
+  const auto lost = writeSeries(dir, *large, {Modality::Mr, ""});
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, ErrorCode::InputRefused);
+  EXPECT_THAT(lost.error().message, HasSubstr("steps of 15.3"));
+  voxels[59] = 1e6F;
+  EXPECT_FALSE(writeSeries(dir, volumeOf(voxels), {Modality::Mr, ""}));
+  voxels[59] = std::nanf("");
+  const auto broken = writeSeries(dir, volumeOf(voxels), {Modality::Ct, ""});
+  ASSERT_FALSE(broken);
+  EXPECT_THAT(broken.error().message, HasSubstr("1 of the image's voxels are no finite numbers"));
+  EXPECT_FALSE(fs::exists(dir));
+}
+
+TEST(SeriesWriter, KeepsWholeNumbersOfAnySpanOf16Bits) {
+  std::vector<float> whole(60);
+  for (std::size_t n = 0; n < 60; ++n) {
+    whole[n] = static_cast<float>(n) * 1100.0F - 1000.0F;  // -1000 to 63900
+  }
+  expectSameVoxels(whole, Modality::Ct);
+  for (float& voxel : whole) {
+    voxel += 100000.0F;
+  }
+  expectSameVoxels(whole, Modality::Mr);
+}
+
+TEST(SeriesWriter, KeepsTheStudysTextsInWhicheverSetHoldsTheDescription) {
+  const fs::path dir = testDir();
+  Volume volume = phantomVolume("LPS");
+  SourceSeries source;
+  source.characterSet = "ISO_IR 100";
+  source.patientAndStudy = {{0x00100010, "PN", "M\xfcller^Jos\xe9"},
+                            {0x00081030,
+                             "LO",
+                             "H\xfc"
+                             "fte"}};
+  source.lossy = true;
+  source.lossyRatio = "12.5";
+  source.lossyMethod = "ISO_15444_1";
+  volume.source = source;
+  const std::string hip =
+      "H\xc3\xbc"
+      "fte links";
+  const std::string liver = "\xd0\x9f\xd0\xb5\xd1\x87\xd0\xb5\xd0\xbd\xd1\x8c";
+  for (const auto& [description, set] :
+       {std::pair(hip, "ISO_IR 100"), std::pair(liver, "ISO_IR 192")}) {
+    const fs::path folder = dir / set;
+    ASSERT_TRUE(writeSeries(folder, volume, {Modality::Ct, description}));
+    const auto found = scan(folder);
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->entries.at(0).seriesDescription, description);
+    EXPECT_EQ(found->entries.at(0).studyDescription,
+              "H\xc3\xbc"
+              "fte");
+    EXPECT_EQ(found->entries.at(0).patientLabel, "M\xc3\xbcller^Jos\xc3\xa9");
+    const Volume back = readBack(folder);
+    EXPECT_EQ(back.source->characterSet, set);
+    EXPECT_TRUE(back.source->lossy);
+    if (const auto ran = test::runIfInstalled("dciodvfy", (folder / "IM00001.dcm").string())) {
+      EXPECT_THAT(ran->output, ::testing::Not(HasSubstr("Error"))) << ran->output;
+    }
+  }
+}
+
+TEST(SeriesWriter, KeepsGeometryAndWindowsToTheDigitsThatDicomHasRoomFor) {
+  Volume volume = phantomVolume("LPS");
+  Geometry geometry = volume.geometry();
+  geometry.lpsFromIndex.offset = {-133.70123456, 1001.98765432, -54.55555555};
+  const double angle = 8e-5;  // below what is refused; 0.03 mm at 400 mm
+  geometry.lpsFromIndex.setColumn(0, Vec3{std::cos(angle), std::sin(angle), 0} * 0.7654321);
+  geometry.lpsFromIndex.setColumn(1, Vec3{-std::sin(angle), std::cos(angle), 0} * 0.9876543);
+  auto tilted = Volume::create(geometry, volume.buffer());
+  ASSERT_TRUE(tilted) << tilted.error().message;
+  tilted->windows = {{0.5, 0.25, ""}, {400.0, 40.0, "SOFT"}};
+  const fs::path dir = testDir() / "series";
+  ASSERT_TRUE(writeSeries(dir, *tilted, {Modality::Mr, ""}));
+  const Volume back = readBack(dir);
+  for (const Vec3& corner : {Vec3{0, 0, 0}, Vec3{21, 0, 0}, Vec3{0, 17, 13}, Vec3{21, 17, 13}}) {
+    const auto k = static_cast<std::int64_t>(corner.z);
+    EXPECT_LT(length(back.geometry().sliceToLps(corner.x, corner.y, k) -
+                     geometry.sliceToLps(corner.x, corner.y, k)),
+              1e-6);
+  }
+  ASSERT_EQ(back.windows.size(), 2U);
+  EXPECT_EQ(back.windows[0].width, 0.5);
+  EXPECT_EQ(back.windows[1].name, "SOFT");
+}
+
 TEST(SeriesWriter, RefusesObliqueGridsWithTheAngle) {
   Volume volume = phantomVolume("LPS");
   Geometry geometry = volume.geometry();
@@ -222,7 +344,12 @@ TEST(SeriesWriter, SatisfiesDciodvfy) {
   const fs::path dir = testDir();
   for (const Modality modality : {Modality::Ct, Modality::Mr}) {
     const fs::path folder = dir / std::string(toString(modality));
-    ASSERT_TRUE(writeSeries(folder, phantomVolume("RAS"), {modality, "Phantom"}));
+    Volume volume = phantomVolume("RAS");
+    std::vector<std::uint16_t> bright(static_cast<std::size_t>(volume.geometry().size.voxels()));
+    bright.back() = 65535;
+    auto unsignedVolume = Volume::create(volume.geometry(), bright);
+    ASSERT_TRUE(unsignedVolume);
+    ASSERT_TRUE(writeSeries(folder, *unsignedVolume, {modality, "Phantom"}));
     const auto ran = test::runIfInstalled("dciodvfy", (folder / "IM00001.dcm").string());
     if (!ran) {
       GTEST_SKIP() << "dciodvfy (package dicom3tools) is not installed.";
