@@ -167,7 +167,7 @@ double atlasDice(const Segmentation& segmentation, const LabelMap& atlas, const 
     ours += found[n] != 0 ? 1 : 0;
     theirs += inAtlas ? 1 : 0;
   }
-  return metrics::dice(both, ours, theirs);
+  return metrics::dice(both, ours, theirs).value_or(0.0);
 }
 
 struct Split {

@@ -12,14 +12,26 @@ struct EvaluateOptions {
   fs::path labels;
   fs::path reference;
   fs::path names;
+  metrics::EvaluateOptions metrics;
 };
 
-Json orNull(const std::optional<double>& value) {
-  return value ? Json(*value) : Json(nullptr);
+std::string orDash(const std::optional<double>& value, int decimals) {
+  return value ? fmt::format("{:.{}f}", *value, decimals) : std::string("-");
 }
 
-std::string orDash(const std::optional<double>& value) {
-  return value ? fmt::format("{:.2f}", *value) : std::string("-");
+Json toJson(const metrics::LabelScore& score) {
+  return {{"value", score.value},
+          {"name", score.name},
+          {"dice", score.dice},
+          {"jaccard", score.jaccard},
+          {"hd_mm", metrics::jsonOrNull(score.hdMm)},
+          {"hd95_mm", metrics::jsonOrNull(score.hd95Mm)},
+          {"mean_surface_distance_mm", metrics::jsonOrNull(score.meanSurfaceDistanceMm)},
+          {"surface_dice", score.surfaceDice},
+          {"volume_ml", score.volumeMl},
+          {"reference_volume_ml", score.referenceVolumeMl},
+          {"volume_difference_ml", score.volumeDifferenceMl},
+          {"volume_difference_percent", metrics::jsonOrNull(score.volumeDifferencePercent)}};
 }
 
 Result<Outcome> evaluate(const EvaluateOptions& options, const Context& context) {
@@ -32,39 +44,49 @@ Result<Outcome> evaluate(const EvaluateOptions& options, const Context& context)
   ARGAND_ASSIGN(
       const study::LoadedLabelMap labels,
       study::loadLabelMap(options.labels, reference.labels.geometry, given, context.stop));
-  ARGAND_ASSIGN(
-      const metrics::Evaluation evaluation,
-      metrics::evaluate(
-          labels.labels, reference.labels, names.empty() ? labels.names : names, context.stop));
+  ARGAND_ASSIGN(const metrics::Evaluation evaluation,
+                metrics::evaluate(labels.labels,
+                                  reference.labels,
+                                  names.empty() ? labels.names : names,
+                                  options.metrics,
+                                  context.stop));
   Outcome outcome;
-  outcome.json = {{"labels", Json::array()}, {"mean_dice", evaluation.meanDice}};
-  outcome.text = fmt::format("{:>5} {:24} {:>7} {:>8} {:>8} {:>10} {:>10}\n",
+  outcome.json = {{"labels", Json::array()},
+                  {"mean_dice", metrics::jsonOrNull(evaluation.meanDice)},
+                  {"tolerance_mm", evaluation.toleranceMm}};
+  constexpr std::string_view kRow =
+      "{:>5} {:24} {:>7} {:>7} {:>8} {:>8} {:>8} {:>8} {:>10} {:>10} {:>8}\n";
+  outcome.text = fmt::format(kRow,
                              "value",
                              "name",
                              "Dice",
+                             "Jaccard",
+                             "HD mm",
                              "HD95 mm",
                              "MSD mm",
+                             "surface",
                              "ml",
-                             "reference");
+                             "reference",
+                             "differ");
   for (const metrics::LabelScore& score : evaluation.labels) {
-    outcome.json["labels"].push_back(
-        {{"value", score.value},
-         {"name", score.name},
-         {"dice", score.dice},
-         {"hd95_mm", orNull(score.hd95Mm)},
-         {"mean_surface_distance_mm", orNull(score.meanSurfaceDistanceMm)},
-         {"volume_ml", score.volumeMl},
-         {"reference_volume_ml", score.referenceVolumeMl}});
-    outcome.text += fmt::format("{:>5} {:24} {:>7.4f} {:>8} {:>8} {:>10.2f} {:>10.2f}\n",
+    outcome.json["labels"].push_back(toJson(score));
+    const auto percent = orDash(score.volumeDifferencePercent, 1);
+    outcome.text += fmt::format(kRow,
                                 score.value,
                                 score.name,
-                                score.dice,
-                                orDash(score.hd95Mm),
-                                orDash(score.meanSurfaceDistanceMm),
-                                score.volumeMl,
-                                score.referenceVolumeMl);
+                                orDash(score.dice, 4),
+                                orDash(score.jaccard, 4),
+                                orDash(score.hdMm, 2),
+                                orDash(score.hd95Mm, 2),
+                                orDash(score.meanSurfaceDistanceMm, 2),
+                                orDash(score.surfaceDice, 4),
+                                orDash(score.volumeMl, 2),
+                                orDash(score.referenceVolumeMl, 2),
+                                percent == "-" ? percent : percent + " %");
   }
-  outcome.text += fmt::format("Mean Dice {:.4f}\n", evaluation.meanDice);
+  outcome.text += fmt::format("Mean Dice {}; surface Dice at {} mm\n",
+                              orDash(evaluation.meanDice, 4),
+                              evaluation.toleranceMm);
   for (const auto& [key, sentence] : metrics::definitions()) {
     outcome.json["definitions"][key] = sentence;
     outcome.text += fmt::format("  {}: {}\n", key, sentence);
@@ -82,6 +104,11 @@ Action addEvaluate(CLI::App& verb) {
   verb.add_option("LABELS", options->labels, "The label map to judge")->required();
   verb.add_option("REFERENCE", options->reference, "The label map held to be right")->required();
   verb.add_option("--names", options->names, "JSON file of label names");
+  verb.add_option("--tolerance",
+                  options->metrics.toleranceMm,
+                  "Up to how many mm apart two surfaces count as one, for the surface Dice")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   return [options](Context& context) { return evaluate(*options, context); };
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/verb.h"
 #include "core/base/text.h"
+#include "core/metrics/metrics.h"
 #include "core/train/trainer.h"
 
 #include <cstdio>
@@ -21,9 +22,11 @@ struct TrainCommand {
 };
 
 Json toJson(const train::EpochReport& epoch) {
-  Json json = {{"epoch", epoch.epoch}, {"mean_dice", epoch.meanDice}, {"dice", Json::object()}};
+  Json json = {{"epoch", epoch.epoch},
+               {"mean_dice", metrics::jsonOrNull(epoch.meanDice)},
+               {"dice", Json::object()}};
   for (const train::LabelDice& label : epoch.dice) {
-    json["dice"][label.name] = label.dice;
+    json["dice"][label.name] = metrics::jsonOrNull(label.dice);
   }
   return json;
 }
@@ -35,9 +38,13 @@ std::string epochText(const train::EpochReport& epoch) {
                                  epoch.loss,
                                  epoch.learningRate);
   if (epoch.validated) {
-    text += fmt::format("  Dice {:.4f} (", epoch.meanDice);
+    const auto figure = [](const std::optional<double>& dice) {
+      return dice ? fmt::format("{:.4f}", *dice) : std::string("-");
+    };
+    text += fmt::format("  Dice {} (", figure(epoch.meanDice));
     for (std::size_t n = 0; n < epoch.dice.size(); ++n) {
-      text += fmt::format("{}{} {:.4f}", n > 0 ? ", " : "", epoch.dice[n].name, epoch.dice[n].dice);
+      text +=
+          fmt::format("{}{} {}", n > 0 ? ", " : "", epoch.dice[n].name, figure(epoch.dice[n].dice));
     }
     text += ")";
   }

@@ -13,6 +13,7 @@ namespace argand::metrics {
 namespace {
 
 constexpr std::size_t kValues = std::size_t{1} << 16U;
+constexpr double kRoundingMm = 1e-6;
 
 // What one pass over a map tells of each of its values.
 struct Tally {
@@ -109,16 +110,28 @@ double percentile(std::vector<double> values, double share) {
   return *low + fraction * (next - *low);
 }
 
-void scoreSurfaces(LabelScore& score, std::vector<Vec3> a, std::vector<Vec3> b) {
+void scoreSurfaces(LabelScore& score,
+                   std::vector<Vec3> a,
+                   std::vector<Vec3> b,
+                   double toleranceMm) {
   const auto fromA = distancesTo(PointTree(b), a);
   const auto fromB = distancesTo(PointTree(std::move(a)), b);
+  // Points lie at multiples of the spacing: a distance that equals the tolerance but
+  // for rounding is within it.
+  const double within = toleranceMm + kRoundingMm;
   double sum = 0.0;
+  std::int64_t near = 0;
   for (const auto* distances : {&fromA, &fromB}) {
     for (const double distance : *distances) {
       sum += distance;
+      near += distance <= within ? 1 : 0;
     }
   }
-  score.meanSurfaceDistanceMm = sum / static_cast<double>(fromA.size() + fromB.size());
+  const auto count = static_cast<double>(fromA.size() + fromB.size());
+  score.meanSurfaceDistanceMm = sum / count;
+  score.surfaceDice = static_cast<double>(near) / count;
+  score.hdMm = std::max(*std::max_element(fromA.begin(), fromA.end()),
+                        *std::max_element(fromB.begin(), fromB.end()));
   score.hd95Mm = std::max(percentile(fromA, 0.95), percentile(fromB, 0.95));
 }
 
@@ -139,59 +152,95 @@ Result<void> checkGrids(const LabelMap& labels, const LabelMap& reference) {
 
 }  // namespace
 
-double dice(std::int64_t intersection, std::int64_t a, std::int64_t b) {
-  return a + b == 0 ? 1.0 : 2.0 * static_cast<double>(intersection) / static_cast<double>(a + b);
+std::optional<double> dice(std::int64_t intersection, std::int64_t a, std::int64_t b) {
+  if (a + b == 0) {
+    return std::nullopt;
+  }
+  return 2.0 * static_cast<double>(intersection) / static_cast<double>(a + b);
+}
+
+Json jsonOrNull(const std::optional<double>& figure) {
+  return figure ? Json(*figure) : Json(nullptr);
 }
 
 std::vector<std::pair<std::string, std::string>> definitions() {
   return {
       {"dice",
-       "Twice the voxels that both masks have, over the sum of the voxels of each; 1 where both "
-       "are empty."},
+       "Twice the voxels that both masks have, over the sum of the voxels of each. A label that "
+       "neither map has is not listed and has no value."},
+      {"jaccard", "The voxels that both masks have, over those that at least one has."},
+      {"hd_mm",
+       "Hausdorff distance: the largest of the distances, in mm and in both directions, from the "
+       "centre of each surface voxel of one mask to the nearest centre of a surface voxel of the "
+       "other. A surface voxel is a voxel of the mask with one of its six neighbours outside the "
+       "mask or outside the grid. No value where a mask is empty."},
       {"hd95_mm",
-       "The larger of the two directed 95th percentiles (linear interpolation) of the distances "
-       "from the surface voxel centres of one mask to the nearest surface voxel centre of the "
-       "other; a surface voxel has one of its six neighbours outside the mask or the grid. No "
-       "value where a mask is empty."},
+       "The larger of the two 95th percentiles of the same distances, one per direction, linear "
+       "between ranks (NumPy's default). No value where a mask is empty."},
       {"mean_surface_distance_mm",
-       "The mean of the same distances, both directions together. No value where a mask is empty."},
-      {"volume_ml", "The voxels of the label times the volume of each."},
+       "The mean of the same distances, both directions pooled. No value where a mask is empty."},
+      {"surface_dice",
+       "The share of the surface voxels of both masks, counted together, whose distance is at most "
+       "the tolerance (tolerance_mm); 0 where one mask is empty."},
+      {"volume_ml", "The voxels of the label times the volume of each, as thick as its slice is."},
       {"reference_volume_ml", "The same of the reference."},
+      {"volume_difference_ml", "volume_ml less reference_volume_ml."},
+      {"volume_difference_percent",
+       "volume_difference_ml in percent of reference_volume_ml; no value where that is 0."},
       {"mean_dice",
-       "The mean of dice over the labels that either map has; 1 where there are none."},
+       "The mean of dice over the labels that at least one of the maps has; no value where there "
+       "are none."},
   };
 }
 
 Result<Evaluation> evaluate(const LabelMap& labels,
                             const LabelMap& reference,
                             const LabelTable& names,
+                            const EvaluateOptions& options,
                             const std::stop_token& stop) {
+  if (!std::isfinite(options.toleranceMm) || options.toleranceMm < 0.0) {
+    return fail(ErrorCode::Usage,
+                "The tolerance of the surface Dice is a distance in mm, 0 or more.");
+  }
   ARGAND_TRY(checkGrids(labels, reference));
   ARGAND_ASSIGN(const Tally found, tallyOf(labels, stop));
   ARGAND_ASSIGN(const Tally expected, tallyOf(reference, stop));
   const auto common = intersections(labels, reference);
   Evaluation evaluation;
+  evaluation.toleranceMm = options.toleranceMm;
+  double sum = 0.0;
   for (std::size_t n = 1; n < kValues; ++n) {
-    if (found.voxels[n] == 0 && expected.voxels[n] == 0) {
+    const std::int64_t voxels = found.voxels[n];
+    const std::int64_t referenceVoxels = expected.voxels[n];
+    const auto overlap = dice(common[n], voxels, referenceVoxels);
+    if (!overlap) {
       continue;
     }
     ARGAND_TRY(checkStop(stop));
     LabelScore score;
     score.value = static_cast<LabelValue>(n);
     score.name = names.nameOf(score.value);
-    score.dice = dice(common[n], found.voxels[n], expected.voxels[n]);
+    score.dice = *overlap;
+    score.jaccard =
+        static_cast<double>(common[n]) / static_cast<double>(voxels + referenceVoxels - common[n]);
     score.volumeMl = found.volumeMl[n];
     score.referenceVolumeMl = expected.volumeMl[n];
-    if (found.voxels[n] > 0 && expected.voxels[n] > 0) {
+    score.volumeDifferenceMl = score.volumeMl - score.referenceVolumeMl;
+    if (referenceVoxels > 0) {
+      score.volumeDifferencePercent = 100.0 * score.volumeDifferenceMl / score.referenceVolumeMl;
+    }
+    if (voxels > 0 && referenceVoxels > 0) {
       scoreSurfaces(score,
                     surfaceOf(labels, score.value, found.bounds[n]),
-                    surfaceOf(reference, score.value, expected.bounds[n]));
+                    surfaceOf(reference, score.value, expected.bounds[n]),
+                    options.toleranceMm);
     }
-    evaluation.meanDice += score.dice;
+    sum += score.dice;
     evaluation.labels.push_back(std::move(score));
   }
-  const auto count = static_cast<double>(evaluation.labels.size());
-  evaluation.meanDice = evaluation.labels.empty() ? 1.0 : evaluation.meanDice / count;
+  if (!evaluation.labels.empty()) {
+    evaluation.meanDice = sum / static_cast<double>(evaluation.labels.size());
+  }
   return evaluation;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/base/text.h"
 #include "core/engine/run/parameters_torch.h"
+#include "core/metrics/metrics.h"
 
 #include <utility>
 
@@ -12,6 +13,15 @@ namespace {
 
 constexpr const char* kFormat = "argand-checkpoint-1";
 constexpr const char* kWeight = "weights.";
+
+Result<std::optional<double>> diceFromJson(const Json& json,
+                                           std::string_view key,
+                                           std::string_view what) {
+  if (json.contains(key) && json.at(key).is_null()) {
+    return std::nullopt;
+  }
+  return jsonMember<double>(json, key, what);
+}
 
 Result<EpochReport> epochFromJson(const Json& json, std::string_view what) {
   EpochReport epoch;
@@ -25,13 +35,13 @@ Result<EpochReport> epochFromJson(const Json& json, std::string_view what) {
   if (!epoch.validated) {
     return epoch;
   }
-  ARGAND_ASSIGN(epoch.meanDice, jsonMember<double>(json, "mean_dice", what));
+  ARGAND_ASSIGN(epoch.meanDice, diceFromJson(json, "mean_dice", what));
   ARGAND_ASSIGN(const Json labels, jsonMember<Json>(json, "dice", what));
   for (const Json& label : labels) {
     LabelDice dice;
     ARGAND_ASSIGN(dice.value, jsonMember<LabelValue>(label, "value", what));
     ARGAND_ASSIGN(dice.name, jsonMember<std::string>(label, "name", what));
-    ARGAND_ASSIGN(dice.dice, jsonMember<double>(label, "dice", what));
+    ARGAND_ASSIGN(dice.dice, diceFromJson(label, "dice", what));
     epoch.dice.push_back(std::move(dice));
   }
   return epoch;
@@ -51,10 +61,12 @@ Json toJson(const EpochReport& epoch) {
             {"seconds", epoch.seconds},
             {"peak_bytes", epoch.peakBytes}};
   if (epoch.validated) {
-    json["mean_dice"] = epoch.meanDice;
+    json["mean_dice"] = metrics::jsonOrNull(epoch.meanDice);
     json["dice"] = Json::array();
     for (const LabelDice& label : epoch.dice) {
-      json["dice"].push_back({{"value", label.value}, {"name", label.name}, {"dice", label.dice}});
+      json["dice"].push_back({{"value", label.value},
+                              {"name", label.name},
+                              {"dice", metrics::jsonOrNull(label.dice)}});
     }
   }
   return json;

@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/engine/run/parameters_torch.h"
 #include "core/infer/weights_hash.h"
+#include "core/metrics/metrics.h"
 #include "core/train/batch_runner.h"
 #include "core/train/checkpoint.h"
 #include "core/train/process_group.h"
@@ -364,8 +365,14 @@ Result<void> Training::validateInto(EpochReport& epochReport) {
                          m_stop,
                          m_progress));
   epochReport.validated = true;
+  double sum = 0.0;
+  int labels = 0;
   for (const LabelDice& label : epochReport.dice) {
-    epochReport.meanDice += label.dice / static_cast<double>(epochReport.dice.size());
+    sum += label.dice.value_or(0.0);
+    labels += label.dice ? 1 : 0;
+  }
+  if (labels > 0) {
+    epochReport.meanDice = sum / labels;
   }
   return {};
 }
@@ -381,11 +388,11 @@ Result<void> Training::saveModel(const EpochReport& epochReport) {
   m_card.training["validation_cases"] = m_state.split.validation;
   Json dice = Json::object();
   for (const LabelDice& label : epochReport.dice) {
-    dice[label.name] = label.dice;
+    dice[label.name] = metrics::jsonOrNull(label.dice);
   }
   m_card.metrics = Json{{"measured_on", "the validation cases, whole volumes"},
                         {"validation_dice", dice},
-                        {"mean_dice", epochReport.meanDice}};
+                        {"mean_dice", metrics::jsonOrNull(epochReport.meanDice)}};
   return writeJsonFile(modelFolder() / "card.json", m_card.toJson());
 }
 

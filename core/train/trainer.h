@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ struct TrainOptions {
 struct LabelDice {
   LabelValue value = 0;
   std::string name;
-  double dice = 0.0;
+  std::optional<double> dice;  // nothing where no case has the label, nor is it found in one
 };
 
 struct EpochReport {
@@ -58,7 +59,8 @@ struct EpochReport {
   double loss = 0.0;
   double learningRate = 0.0;
   bool validated = false;
-  double meanDice = 0.0;  // over structures, of per-case Dice on whole volumes
+  // Over the structures that have one, of per-case Dice on whole volumes; nothing where none has.
+  std::optional<double> meanDice;
   std::vector<LabelDice> dice;
   double seconds = 0.0;
   double secondsLeft = 0.0;

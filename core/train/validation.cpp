@@ -56,10 +56,9 @@ Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
                                         ProcessGroup* group,
                                         const std::stop_token& stop,
                                         const ProgressFn& progress) {
-  std::vector<LabelDice> dice;
-  for (const infer::ModelStructure& structure : card.structures) {
-    dice.push_back({structure.value, structure.name, 0.0});
-  }
+  // Of each structure: the sum of its Dice, and the cases that have one.
+  at::Tensor sums = at::zeros({static_cast<std::int64_t>(card.structures.size()), 2}, at::kDouble);
+  auto sum = sums.accessor<double, 2>();
   const Share own = group == nullptr ? Share{0, cases.size()}
                                      : shareOf(cases.size(), group->rank(), group->size());
   for (std::size_t n = own.begin; n < own.end; ++n) {
@@ -83,21 +82,25 @@ Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
                                     stop));
     const auto counts =
         countLabels(run.labels, one.source, static_cast<std::size_t>(card.classes()));
-    for (LabelDice& label : dice) {
-      const Counts& count = counts[label.value];
-      label.dice += metrics::dice(count.both, count.found, count.reference) /
-                    static_cast<double>(cases.size());
+    for (std::size_t row = 0; row < card.structures.size(); ++row) {
+      const Counts& count = counts[card.structures[row].value];
+      if (const auto dice = metrics::dice(count.both, count.found, count.reference)) {
+        sum[static_cast<std::int64_t>(row)][0] += *dice;
+        sum[static_cast<std::int64_t>(row)][1] += 1.0;
+      }
     }
   }
   if (group != nullptr) {
-    at::Tensor sums = at::zeros({static_cast<std::int64_t>(dice.size())}, at::kDouble);
-    for (std::size_t n = 0; n < dice.size(); ++n) {
-      sums[static_cast<std::int64_t>(n)] = dice[n].dice;
-    }
     ARGAND_TRY(group->sum(sums));
-    for (std::size_t n = 0; n < dice.size(); ++n) {
-      dice[n].dice = sums[static_cast<std::int64_t>(n)].item<double>();
+  }
+  std::vector<LabelDice> dice;
+  for (std::size_t row = 0; row < card.structures.size(); ++row) {
+    LabelDice label{card.structures[row].value, card.structures[row].name, std::nullopt};
+    const double counted = sum[static_cast<std::int64_t>(row)][1];
+    if (counted > 0.0) {
+      label.dice = sum[static_cast<std::int64_t>(row)][0] / counted;
     }
+    dice.push_back(std::move(label));
   }
   return dice;
 }

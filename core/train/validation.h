@@ -12,9 +12,9 @@
 namespace argand::train {
 
 // Whole volumes through the executor as inference runs them, labels on the
-// source's grid against the reference: the mean over the cases of each label's
-// Dice (1 where neither has the label). Of several processes each gives its share
-// of the cases and gets the mean over all.
+// source's grid against the reference: each label's mean Dice over the cases where the
+// reference has it or the network finds it; nothing where there is no such case. Of
+// several processes each gives its share of the cases and gets the mean over all.
 [[nodiscard]] Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
                                                       const engine::Parameters& parameters,
                                                       const infer::ModelCard& card,

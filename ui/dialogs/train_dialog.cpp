@@ -353,11 +353,15 @@ void TrainDialog::showEpochs() {
     if (!epoch.validated) {
       continue;
     }
-    mean.points.push_back({double(epoch.epoch), epoch.meanDice});
+    if (epoch.meanDice) {
+      mean.points.push_back({double(epoch.epoch), *epoch.meanDice});
+    }
     for (const train::LabelDice& label : epoch.dice) {
-      auto& curve = dice[label.name];
-      curve.name = textOf(label.name);
-      curve.points.push_back({double(epoch.epoch), label.dice});
+      if (label.dice) {
+        auto& curve = dice[label.name];
+        curve.name = QString::fromStdString(label.name);
+        curve.points.push_back({double(epoch.epoch), *label.dice});
+      }
     }
   }
   std::vector<CurveWidget::Curve> shown;

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <numbers>
 #include <random>
 
@@ -98,6 +100,14 @@ TEST(Metrics, MeetsBruteForceOnAnyGrid) {
       for (const double distance : fromB) {
         sum += distance;
       }
+      EXPECT_NEAR(*scores[0].hdMm, std::max(fromA.back(), fromB.back()), 1e-6);
+      const auto near = [](const std::vector<double>& distances) {
+        return std::upper_bound(distances.begin(), distances.end(), 1.0 + 1e-6) - distances.begin();
+      };
+      EXPECT_NEAR(scores[0].surfaceDice,
+                  static_cast<double>(near(fromA) + near(fromB)) /
+                      static_cast<double>(fromA.size() + fromB.size()),
+                  1e-12);
       EXPECT_NEAR(*scores[0].hd95Mm, std::max(percentile95(fromA), percentile95(fromB)), 1e-6);
       EXPECT_NEAR(*scores[0].meanSurfaceDistanceMm,
                   sum / static_cast<double>(fromA.size() + fromB.size()),
@@ -141,6 +151,39 @@ TEST(Metrics, MeasuresTheShiftOfACube) {
   const LabelScore score = evaluate(a, b).value().labels[0];
   EXPECT_NEAR(score.dice, 0.8, 1e-12);
   EXPECT_NEAR(*score.hd95Mm, 3.0, 1e-9);
+  EXPECT_NEAR(*score.hdMm, 3.0, 1e-9);
+  EXPECT_NEAR(score.jaccard, 800.0 / 1200.0, 1e-12);
+  EXPECT_NEAR(score.volumeDifferenceMl, 0.0, 1e-12);
+  EXPECT_NEAR(*score.volumeDifferencePercent, 0.0, 1e-12);
+}
+
+TEST(Metrics, CountsTheSurfaceWithinTheTolerance) {
+  // Two plates of one voxel, 3 mm apart along k: all of both is within the tolerance or none.
+  const Geometry geometry = phantom::grid({12, 12, 12}, {0.7, 1.1, 1.0});
+  const LabelMap a = boxMap(geometry, {{0, 0, 2}, {12, 12, 3}});
+  const LabelMap b = boxMap(geometry, {{0, 0, 5}, {12, 12, 6}});
+  for (const auto& [tolerance, share] :
+       {std::pair{0.0, 0.0}, std::pair{2.999, 0.0}, std::pair{3.0, 1.0}, std::pair{9.0, 1.0}}) {
+    const auto evaluation = evaluate(a, b, {}, {tolerance}).value();
+    EXPECT_EQ(evaluation.labels[0].surfaceDice, share) << tolerance;
+    EXPECT_EQ(evaluation.toleranceMm, tolerance);
+  }
+  // Equal masks agree everywhere, whatever the tolerance.
+  EXPECT_EQ(evaluate(a, a, {}, {0.0}).value().labels[0].surfaceDice, 1.0);
+  for (const double wrong : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(evaluate(a, b, {}, {wrong}).error().code, ErrorCode::Usage);
+  }
+}
+
+TEST(Metrics, TellsVolumesApart) {
+  const Geometry geometry = test::uneven(phantom::grid({10, 10, 6}, {2, 2, 5}));
+  const LabelScore score =
+      evaluate(boxMap(geometry, {{0, 0, 0}, {5, 4, 6}}), boxMap(geometry, {{0, 0, 0}, {4, 4, 6}}))
+          .value()
+          .labels[0];
+  EXPECT_NEAR(*score.volumeDifferencePercent, 25.0, 1e-9);
+  EXPECT_NEAR(score.volumeDifferenceMl, score.referenceVolumeMl / 4.0, 1e-9);
+  EXPECT_NEAR(score.jaccard, 0.8, 1e-12);
 }
 
 TEST(Metrics, MeasuresTheGapBetweenSpheres) {
@@ -166,14 +209,21 @@ TEST(Metrics, HasNoDistanceToNothing) {
   for (const auto& [labels, reference] : {std::pair{none, some}, std::pair{some, none}}) {
     const Evaluation evaluation = evaluate(labels, reference).value();
     ASSERT_EQ(evaluation.labels.size(), 1U);
-    EXPECT_EQ(evaluation.labels[0].dice, 0.0);
-    EXPECT_FALSE(evaluation.labels[0].hd95Mm);
+    const LabelScore& score = evaluation.labels[0];
+    EXPECT_EQ(score.dice, 0.0);
+    EXPECT_EQ(score.jaccard, 0.0);
+    EXPECT_EQ(score.surfaceDice, 0.0);
+    EXPECT_FALSE(score.hdMm);
+    EXPECT_FALSE(score.hd95Mm);
+    EXPECT_NEAR(score.volumeDifferenceMl, score.volumeMl - score.referenceVolumeMl, 1e-12);
+    EXPECT_EQ(score.volumeDifferencePercent.has_value(), score.referenceVolumeMl > 0.0);
+    EXPECT_EQ(score.volumeDifferencePercent.value_or(-100.0), -100.0);
     EXPECT_FALSE(evaluation.labels[0].meanSurfaceDistanceMm);
     EXPECT_EQ(evaluation.labels[0].name, "Label_3");
   }
   EXPECT_TRUE(evaluate(none, none).value().labels.empty());
-  EXPECT_EQ(evaluate(none, none).value().meanDice, 1.0);
-  EXPECT_EQ(dice(0, 0, 0), 1.0);
+  EXPECT_EQ(evaluate(none, none).value().meanDice, std::nullopt);
+  EXPECT_EQ(dice(0, 0, 0), std::nullopt);
 }
 
 TEST(Metrics, RefusesAnotherGridAndStopsWhenAsked) {
@@ -185,12 +235,12 @@ TEST(Metrics, RefusesAnotherGridAndStopsWhenAsked) {
   EXPECT_FALSE(evaluate(shorter, a));
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(evaluate(a, a, {}, stop.get_token()).error().code, ErrorCode::Cancelled);
+  EXPECT_EQ(evaluate(a, a, {}, {}, stop.get_token()).error().code, ErrorCode::Cancelled);
 }
 
 TEST(Metrics, ExplainsEveryFigure) {
   const auto sentences = definitions();
-  EXPECT_EQ(sentences.size(), 6U);
+  EXPECT_EQ(sentences.size(), 11U);
   for (const auto& [key, sentence] : sentences) {
     EXPECT_FALSE(key.empty());
     EXPECT_EQ(sentence.back(), '.');

@@ -70,7 +70,7 @@ class Trainer : public ::testing::Test {
   static std::vector<std::pair<double, double>> curve(const TrainResult& result) {
     std::vector<std::pair<double, double>> points;
     for (const EpochReport& epoch : result.epochs) {
-      points.emplace_back(epoch.loss, epoch.meanDice);
+      points.emplace_back(epoch.loss, epoch.meanDice.value_or(-1.0));
     }
     return points;
   }
@@ -89,7 +89,7 @@ TEST_F(Trainer, LearnsPhantomsUntilItFindsThemInOtherCases) {
   const auto result =
       train(plain, m_models, [&](const EpochReport& report) { told.push_back(report.epoch); });
   ASSERT_TRUE(result) << result.error().message;
-  EXPECT_GT(result->best.meanDice, 0.85);  // spheres of a radius of 4 voxels
+  EXPECT_GT(*result->best.meanDice, 0.85);  // spheres of a radius of 4 voxels
   EXPECT_LT(result->epochs.back().loss, 0.3 * result->epochs.front().loss);
   EXPECT_EQ(told.size(), 90U);
   EXPECT_EQ(result->split.validation.size(), 2U);
@@ -101,9 +101,37 @@ TEST_F(Trainer, LearnsPhantomsUntilItFindsThemInOtherCases) {
   EXPECT_EQ(card->id, "phantom");
   EXPECT_EQ(card->weightsSha256,
             infer::sha256OfFile(result->model / "weights.safetensors").value());
-  EXPECT_NEAR(card->metrics["mean_dice"].get<double>(), result->best.meanDice, 1e-12);
+  EXPECT_NEAR(card->metrics["mean_dice"].get<double>(), *result->best.meanDice, 1e-12);
   EXPECT_NEAR(card->trainedExtentMm.x, 20.0, 1e-6);
   EXPECT_EQ(readJsonFile(m_folder / "out" / "curves.json")->size(), 90U);
+}
+
+TEST_F(Trainer, GivesNoDiceToALabelThatNoCaseHas) {
+  for (int n = 0; n < 6; ++n) {
+    const fs::path path = m_folder / "labels" / fmt::format("case{}.nii.gz", n);
+    io::LabelFile file = io::readLabels(path).value();
+    std::replace(
+        file.labels.voxels.begin(), file.labels.voxels.end(), LabelValue{2}, LabelValue{0});
+    ASSERT_TRUE(io::writeLabels(path, file.labels));
+  }
+  TrainOptions plain = options("out", 40);
+  plain.augment = false;
+  plain.validateEvery = 40;
+  for (const bool resume : {false, true}) {  // the second run reads the checkpoint alone
+    plain.resume = resume;
+    const auto result = train(plain, m_models);
+    ASSERT_TRUE(result) << result.error().message;
+    const EpochReport& last = result->epochs.back();
+    ASSERT_EQ(last.dice.size(), 2U);
+    ASSERT_TRUE(last.dice[0].dice);
+    EXPECT_GT(*last.dice[0].dice, 0.3);
+    EXPECT_EQ(last.dice[1].dice, std::nullopt);
+    EXPECT_EQ(last.meanDice, last.dice[0].dice);  // not the mean with a 1 that nobody earned
+  }
+  const Json curves = readJsonFile(m_folder / "out" / "curves.json").value();
+  EXPECT_TRUE(curves.back().at("dice").at(1).at("dice").is_null());
+  const Json card = readJsonFile(m_folder / "out" / "phantom" / "card.json").value();
+  EXPECT_TRUE(card.at("metrics").at("validation_dice").at("Two").is_null());
 }
 
 TEST_F(Trainer, GoesOnToTheSameNumbersBitForBit) {
@@ -228,7 +256,7 @@ TEST_F(Trainer, TwoProcessesTrainAsOne) {
   ASSERT_EQ(curves->size(), 2U);
   for (std::size_t n = 0; n < 2; ++n) {
     EXPECT_NEAR((*curves)[n]["loss"].get<double>(), one->epochs[n].loss, 1e-6);
-    EXPECT_NEAR((*curves)[n]["mean_dice"].get<double>(), one->epochs[n].meanDice, 1e-6);
+    EXPECT_NEAR((*curves)[n]["mean_dice"].get<double>(), *one->epochs[n].meanDice, 1e-6);
   }
   const auto weightsOf = [](const fs::path& model) {
     return engine::readTensorFile(model / "weights.safetensors").value();
