@@ -100,7 +100,8 @@ Result<Outcome> convert(const ConvertOptions& options, const Context& context) {
 
 Action addConvert(CLI::App& verb) {
   auto options = std::make_shared<ConvertOptions>();
-  verb.add_option("IN", options->in, "An image, a folder of DICOM, an RTSTRUCT or a SEG")->required();
+  verb.add_option("IN", options->in, "An image, a folder of DICOM, an RTSTRUCT or a SEG")
+      ->required();
   verb.add_option("OUT", options->out, "A .nii.gz, .nii, .nrrd or .mha file, or a DICOM folder")
       ->required();
   verb.add_option("--series", options->series, "Series Instance UID, where there are several");

@@ -66,7 +66,9 @@ Result<WrittenDicom> writeSegments(const std::filesystem::path& path,
 
 }  // namespace
 
-CLI::Option* DicomSettings::addTo(CLI::App& verb, const std::string& meaning) {
+CLI::Option* DicomSettings::addTo(CLI::App& verb,
+                                  const std::string& meaning,
+                                  const std::vector<std::string>& further) {
   verb.add_flag("--invent-uids",
                 inventUids,
                 "Write new UIDs and a new Frame of Reference where the source has none, and say so "
@@ -75,7 +77,9 @@ CLI::Option* DicomSettings::addTo(CLI::App& verb, const std::string& meaning) {
                 separateHoles,
                 "Write the holes of an RTSTRUCT as contours of their own, for systems that fill by "
                 "XOR");
-  return verb.add_option("--as", as, meaning)->check(CLI::IsMember({"rtstruct", "seg"}));
+  std::vector<std::string> words{"rtstruct", "seg"};
+  words.insert(words.end(), further.begin(), further.end());
+  return verb.add_option("--as", as, meaning)->check(CLI::IsMember(words));
 }
 
 Result<void> checkReference(const Volume& reference, const DicomSettings& settings) {

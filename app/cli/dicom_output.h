@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace argand::app {
 
@@ -23,8 +24,10 @@ struct DicomSettings {
   std::string remark;
   std::string plan;  // that the network ran under, as text
 
-  // Adds --as, with what it means for the verb, and the others.
-  CLI::Option* addTo(CLI::App& verb, const std::string& meaning);
+  // Adds --as, with what it means for the verb and what it may say besides, and the others.
+  CLI::Option* addTo(CLI::App& verb,
+                     const std::string& meaning,
+                     const std::vector<std::string>& further = {});
 };
 
 // Fails, as the writers would, where `reference` cannot carry contours or segments,

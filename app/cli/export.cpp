@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/dicom_output.h"
+#include "app/cli/export_surfaces.h"
 #include "app/cli/verb.h"
 #include "core/base/text.h"
 #include "core/study/outputs.h"
+#include "core/volume/structure_table.h"
 
 namespace argand::app {
 
@@ -11,16 +13,20 @@ namespace {
 namespace fs = std::filesystem;
 
 struct ExportOptions {
-  fs::path labels;
-  fs::path reference;
-  fs::path out;
-  fs::path names;
-  std::string series;
+  SurfaceExport what;  // what any format takes
   DicomSettings dicom;
 };
 
-Result<Outcome> exportLabels(const ExportOptions& options, const Context& context) {
-  ARGAND_TRY(checkOutput(options.out, options.dicom.as));
+Result<Outcome> exportLabels(const ExportOptions& given, const Context& context) {
+  const SurfaceExport& options = given.what;
+  if (const auto format = surfaceFormat(given.dicom.as)) {
+    return exportSurfaces(options, *format, context);
+  }
+  if (options.reference.empty()) {
+    return fail(ErrorCode::Usage,
+                "A DICOM object lies on a series: give its folder with --reference.");
+  }
+  ARGAND_TRY(checkOutput(options.out, given.dicom.as));
   const fs::path inputs[] = {options.labels, options.reference, options.names};
   ARGAND_TRY(study::checkOutput(options.out, inputs, context.stop));
   ARGAND_ASSIGN(const study::Entry entry,
@@ -29,13 +35,16 @@ Result<Outcome> exportLabels(const ExportOptions& options, const Context& contex
                 study::load(entry, context.stop, context.progress));
   const Volume& reference = loaded.volume;
   ARGAND_ASSIGN(const LabelTable names, namesOption(options.names));
-  ARGAND_ASSIGN(const study::LoadedLabels labels,
+  ARGAND_ASSIGN(study::LoadedLabels labels,
                 study::loadSegmentation(options.labels, reference, names, context.stop));
+  if (options.tg263) {
+    labels.segmentation = withTg263Names(std::move(labels.segmentation));
+  }
   ARGAND_ASSIGN(const WrittenDicom written,
                 writeDicom(options.out,
                            labels.segmentation,
                            reference,
-                           options.dicom,
+                           given.dicom,
                            context.stop,
                            context.progress));
   Outcome outcome;
@@ -54,14 +63,31 @@ Result<Outcome> exportLabels(const ExportOptions& options, const Context& contex
 
 Action addExport(CLI::App& verb) {
   auto options = std::make_shared<ExportOptions>();
-  verb.add_option("LABELS", options->labels, "A label map, or an RTSTRUCT or SEG to write anew")
+  SurfaceExport& what = options->what;
+  verb.add_option("LABELS", what.labels, "A label map, or an RTSTRUCT or SEG to write anew")
       ->required();
-  verb.add_option("--reference", options->reference, "The folder of the series they lie on")
+  verb.add_option("--reference",
+                  what.reference,
+                  "The folder of the series they lie on; surfaces of a label map need none");
+  options->dicom
+      .addTo(verb,
+             "What to write: rtstruct or seg, or surfaces of the structures: stl, obj or ply",
+             {"stl", "obj", "ply"})
       ->required();
-  options->dicom.addTo(verb, "What to write: rtstruct or seg")->required();
-  verb.add_option("--out", options->out, "The file to write, ending in .dcm")->required();
-  verb.add_option("--names", options->names, "JSON file of label names");
-  verb.add_option("--series", options->series, "Series Instance UID, where there are several");
+  verb.add_option("--out",
+                  what.out,
+                  "The file to write, ending in .dcm; for surfaces a folder, or a file for one")
+      ->required();
+  verb.add_option("--names", what.names, "JSON file of label names");
+  verb.add_option("--series", what.series, "Series Instance UID, where there are several");
+  verb.add_option("--only", what.only, "Surfaces: only these structures")->delimiter(',');
+  addChoice<mesh::Frame>(verb,
+                         "--frame",
+                         what.frame,
+                         {{"lps", mesh::Frame::Lps}, {"ras", mesh::Frame::Ras}},
+                         "Surfaces: what x, y and z grow towards, left, posterior and superior or "
+                         "right, anterior and superior; default: lps");
+  addStructureNames(verb, what.tg263);
   return [options](Context& context) { return exportLabels(*options, context); };
 }
 

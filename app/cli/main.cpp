@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <span>
 
 namespace argand::app {
@@ -43,15 +42,14 @@ int printError(const Error& error, bool json) {
 }
 
 void addGlobal(CLI::App& app, Global& global) {
-  const std::map<std::string, log::Level> levels{{"debug", log::Level::Debug},
-                                                 {"info", log::Level::Info},
-                                                 {"warning", log::Level::Warning},
-                                                 {"error", log::Level::Error},
-                                                 {"off", log::Level::Off}};
+  const std::vector<std::pair<std::string, log::Level>> levels{{"debug", log::Level::Debug},
+                                                               {"info", log::Level::Info},
+                                                               {"warning", log::Level::Warning},
+                                                               {"error", log::Level::Error},
+                                                               {"off", log::Level::Off}};
   app.add_flag("--json", global.json, "Print one JSON object on standard output, nothing else");
   app.add_flag("--quiet", global.quiet, "No progress");
-  app.add_option("--log-level", global.level, "debug, info, warning, error or off")
-      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+  addChoice(app, "--log-level", global.level, levels, "What of the log is printed");
 }
 
 std::vector<Verb> addVerbs(CLI::App& app) {
@@ -65,7 +63,7 @@ std::vector<Verb> addVerbs(CLI::App& app) {
       {"info", "What studies, series and volumes there are under a path", addInfo},
       {"convert", "An image to another format; an RTSTRUCT or SEG to a label map", addConvert},
       {"segment", "Segment a study with a model", addSegment},
-      {"export", "Write a label map as RTSTRUCT or DICOM SEG", addExport},
+      {"export", "Write a label map as RTSTRUCT, DICOM SEG or surfaces", addExport},
       {"plan", "How a network would run on which devices, and whether it fits", addPlan},
       {"bench", "Time one network with random weights on this machine", addBench},
       {"evaluate", "Compare a label map with a reference", addEvaluate},

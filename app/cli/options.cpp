@@ -9,6 +9,14 @@ namespace argand::app {
 
 namespace fs = std::filesystem;
 
+void addStructureNames(CLI::App& verb, bool& tg263) {
+  addChoice<bool>(verb,
+                  "--structure-names",
+                  tg263,
+                  {{"own", false}, {"tg263", true}},
+                  "The names as they are, or those of AAPM TG-263 where it has one; default: own");
+}
+
 void DeviceOptions::addTo(CLI::App& verb) {
   verb.add_option(
           "--devices",

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/cli/segment_job.h"
 
-#include <map>
-
 namespace argand::app {
 
 Action addSegment(CLI::App& verb) {
@@ -14,14 +12,14 @@ Action addSegment(CLI::App& verb) {
   verb.add_option("--model", job->model, "The model's id; see argand-cli models list")->required();
   verb.add_option("--out", job->outputs, "Where the result goes; repeat for several formats")
       ->required();
-  const std::map<std::string, infer::SegmentMode> modes{{"auto", infer::SegmentMode::Auto},
-                                                        {"whole", infer::SegmentMode::Whole},
-                                                        {"window", infer::SegmentMode::Window}};
-  verb.add_option("--mode",
-                  job->mode,
-                  "The field at once (whole) or in overlapping windows (window); auto: as the "
-                  "model was trained")
-      ->transform(CLI::CheckedTransformer(modes));
+  addChoice<infer::SegmentMode>(verb,
+                                "--mode",
+                                job->mode,
+                                {{"auto", infer::SegmentMode::Auto},
+                                 {"whole", infer::SegmentMode::Whole},
+                                 {"window", infer::SegmentMode::Window}},
+                                "The field at once (whole) or in overlapping windows (window); "
+                                "auto: as the model was trained");
   verb.add_option("--region",
                   job->regions,
                   "Run on a part: [NAME=]i0:i1,j0:j1,k0:k1 in voxels, half-open; repeatable. A "
@@ -30,6 +28,7 @@ Action addSegment(CLI::App& verb) {
   verb.add_option("--series", job->series, "Series Instance UID, where there are several");
   verb.add_option("--plan", job->plan, "A plan's file, or words that bind it: single, slabs");
   verb.add_flag("--force", job->force, "Run in spite of a modality or extent the model is not for");
+  addStructureNames(verb, job->tg263Names);
   devices->addTo(verb);
   job->dicom.addTo(verb, "What an output ending in .dcm is: rtstruct or seg");
   return [job, devices](Context& context) -> Result<Outcome> {

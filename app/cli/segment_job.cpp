@@ -3,6 +3,7 @@
 
 #include "core/base/text.h"
 #include "core/study/outputs.h"
+#include "core/volume/structure_table.h"
 
 #include <chrono>
 
@@ -126,6 +127,9 @@ Result<SegmentDone> runSegment(const SegmentJob& job, const Context& context) {
   request.mode = job.mode;
   ARGAND_ASSIGN(done.result,
                 infer::segment(request, context.models, context.stop, context.progress));
+  if (job.tg263Names) {
+    done.result.segmentation = withTg263Names(std::move(done.result.segmentation));
+  }
   for (const auto* sentences : {&done.result.plan.lastResorts, &done.result.plan.overrides}) {
     for (const std::string& sentence : *sentences) {
       done.warnings.push_back({WarningCode::Override, sentence});

@@ -19,6 +19,7 @@ struct SegmentJob {
   std::vector<std::string> regions;
   std::vector<std::string> labels;
   bool force = false;
+  bool tg263Names = false;
   engine::DeviceChoice devices;
   DicomSettings dicom;
 };

@@ -17,6 +17,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 // The verbs of argand-cli. Each is a function that adds its options to a
@@ -52,6 +53,32 @@ using Action = std::function<Result<Outcome>(Context&)>;
 // Several subcommands: list, show, import, verify. The one that was given is
 // looked up when the action runs.
 [[nodiscard]] Action addModels(CLI::App& verb);
+
+// An option that takes one of some words, in any case. `value` is set to the word's.
+template <typename T>
+CLI::Option* addChoice(CLI::App& verb,
+                       const std::string& name,
+                       T& value,
+                       const std::vector<std::pair<std::string, T>>& choices,
+                       const std::string& description) {
+  std::string words;
+  for (const auto& choice : choices) {
+    words += (words.empty() ? "" : "|") + choice.first;
+  }
+  const auto choose = [&value, choices, name, words](const std::string& given) {
+    for (const auto& [word, meaning] : choices) {
+      if (CLI::detail::to_lower(given) == word) {
+        value = meaning;
+        return;
+      }
+    }
+    throw CLI::ValidationError(name, fmt::format("'{}' is none of {}", given, words));
+  };
+  return verb.add_option_function<std::string>(name, choose, description)->option_text(words);
+}
+
+// --structure-names, as the verbs that write structures take it: sets `tg263`.
+void addStructureNames(CLI::App& verb, bool& tg263);
 
 // --devices, --budget and --threads, as plan, segment and train take them.
 struct DeviceOptions {

@@ -93,12 +93,13 @@ Result<std::vector<LabelDice>> validate(const engine::Graph& graph,
   if (group != nullptr) {
     ARGAND_TRY(group->sum(sums));
   }
+  const auto totals = sums.accessor<double, 2>();
   std::vector<LabelDice> dice;
   for (std::size_t row = 0; row < card.structures.size(); ++row) {
     LabelDice label{card.structures[row].value, card.structures[row].name, std::nullopt};
-    const double counted = sum[static_cast<std::int64_t>(row)][1];
+    const double counted = totals[static_cast<std::int64_t>(row)][1];
     if (counted > 0.0) {
-      label.dice = sum[static_cast<std::int64_t>(row)][0] / counted;
+      label.dice = totals[static_cast<std::int64_t>(row)][0] / counted;
     }
     dice.push_back(std::move(label));
   }

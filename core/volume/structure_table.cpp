@@ -204,18 +204,6 @@ bool complete(Structure& structure) {
   return known != nullptr;
 }
 
-std::optional<Code> lateralityCode(Side side) {
-  switch (side) {
-    case Side::Left:
-      return Code{"SCT", "7771000", "Left"};
-    case Side::Right:
-      return Code{"SCT", "24028007", "Right"};
-    case Side::None:
-      break;
-  }
-  return std::nullopt;
-}
-
 Segmentation withTg263Names(Segmentation segmentation) {
   const StructureTable& table = StructureTable::shipped();
   const std::vector<Structure> structures = segmentation.structures();

@@ -54,9 +54,6 @@ class StructureTable {
 // stay. False where the table does not know the name.
 bool complete(Structure& structure);
 
-// SNOMED CT's Left or Right, the modifier of a sided structure's code; nothing for None.
-[[nodiscard]] std::optional<Code> lateralityCode(Side side);
-
 // The same segmentation with TG-263's names, where there are such and no other
 // structure has them already; every other structure keeps its own.
 [[nodiscard]] Segmentation withTg263Names(Segmentation segmentation);

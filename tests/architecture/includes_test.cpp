@@ -22,6 +22,7 @@ const std::map<std::string, std::vector<std::string>> kLayers = {
     {"core/io/", {"core/base/", "core/volume/"}},
     {"core/dicom/", {"core/base/", "core/volume/"}},
     {"core/metrics/", {"core/base/", "core/volume/"}},
+    {"core/mesh/", {"core/base/", "core/volume/"}},
     {"core/edit/", {"core/base/", "core/volume/"}},
     {"core/study/", {"core/base/", "core/volume/", "core/io/", "core/dicom/"}},
     {"core/engine/cuda/", {"core/base/"}},

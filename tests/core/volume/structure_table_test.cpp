@@ -180,8 +180,6 @@ TEST(StructureTable, HasCodesWhoseCheckDigitIsRight) {
       }
     }
   }
-  EXPECT_EQ(check(lateralityCode(Side::Left)->value), 0);
-  EXPECT_EQ(check(lateralityCode(Side::Right)->value), 0);
 }
 
 TEST(StructureTable, FindsANameHoweverItIsWritten) {
@@ -253,12 +251,6 @@ TEST(StructureTable, CompletesAStructureAndKeepsWhatItHas) {
   const Structure before = unknown;
   EXPECT_FALSE(complete(unknown));
   EXPECT_EQ(unknown, before);
-}
-
-TEST(StructureTable, NamesTheSides) {
-  EXPECT_EQ(lateralityCode(Side::Left), (Code{"SCT", "7771000", "Left"}));
-  EXPECT_EQ(lateralityCode(Side::Right), (Code{"SCT", "24028007", "Right"}));
-  EXPECT_EQ(lateralityCode(Side::None), std::nullopt);
 }
 
 TEST(StructureTable, GivesCodesColoursAndSidesToALabelMap) {
