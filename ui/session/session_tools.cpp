@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ui/session/session.h"
-
 #include "ui/session/text.h"
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ui/session/session.h"
-
 #include "core/volume/slice_point.h"
+#include "ui/session/session.h"
 #include "ui/session/window_presets.h"
 
 #include <algorithm>

@@ -97,6 +97,7 @@ TEST_F(RtStructReader, LeavesNonPlanarAndOffPlaneContoursOutWithAWarning) {
     contour(set).putAndInsertString(DCM_ContourData, "0\\12\\103\\5\\12\\103\\5\\17\\109");
     contour(set).putAndInsertString(DCM_NumberOfContourPoints, "3");
     contour(set, 1).putAndInsertString(DCM_ContourData, "0\\12\\90\\5\\12\\90\\5\\17\\90");
+    contour(set, 1).putAndInsertString(DCM_NumberOfContourPoints, "3");
   });
   expectVoxels(
       0,
