@@ -2,6 +2,7 @@
 #include "core/dicom/dcmtk_tools.h"
 
 #include "core/base/text.h"
+#include "core/dicom/bounded_stream.h"
 #include "core/dicom/character_set.h"
 
 #include <algorithm>
@@ -117,25 +118,32 @@ std::string transferSyntaxName(const std::string& uid) {
 
 Result<std::unique_ptr<DcmFileFormat>> loadObject(const fs::path& path, LoadPart part) {
   ARGAND_TRY(prepareDcmtk());
-  return guarded(ErrorCode::InputRefused,
-                 fmt::format("reading {}", displayed(path)),
-                 [&]() -> Result<std::unique_ptr<DcmFileFormat>> {
-                   auto file = std::make_unique<DcmFileFormat>();
-                   const OFCondition status =
-                       part == LoadPart::HeaderOnly
-                           ? file->loadFileUntilTag(path.c_str(),
-                                                    EXS_Unknown,
-                                                    EGL_noChange,
-                                                    DCM_MaxReadLength,
-                                                    ERM_autoDetect,
-                                                    DCM_PixelData)
-                           : file->loadFile(
-                                 path.c_str(), EXS_Unknown, EGL_noChange, DCM_MaxReadLength);
-                   if (status.bad()) {
-                     return fail(ErrorCode::InputRefused, reasonNotRead(*file, path, status));
-                   }
-                   return file;
-                 });
+  return guarded(
+      ErrorCode::InputRefused,
+      fmt::format("reading {}", displayed(path)),
+      [&]() -> Result<std::unique_ptr<DcmFileFormat>> {
+        auto file = std::make_unique<DcmFileFormat>();
+        BoundedStream stream(path);
+        OFCondition status = stream.status();
+        if (status.good()) {
+          file->transferInit();
+          status = part == LoadPart::HeaderOnly
+                       ? file->readUntilTag(
+                             stream, EXS_Unknown, EGL_noChange, DCM_MaxReadLength, DCM_PixelData)
+                       : file->read(stream);
+          file->transferEnd();
+        }
+        if (stream.tooDeep()) {
+          return fail(ErrorCode::InputRefused,
+                      fmt::format("{} has hundreds of sequences within one another, as no DICOM "
+                                  "object does; it is damaged.",
+                                  displayed(path)));
+        }
+        if (status.bad()) {
+          return fail(ErrorCode::InputRefused, reasonNotRead(*file, path, status));
+        }
+        return file;
+      });
 }
 
 bool looksLikeDicom(const fs::path& path) {

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <system_error>
 
 namespace argand::dicom {
@@ -72,7 +73,9 @@ SeriesEntry describe(DcmDataset& dataset, const ObjectInfo& info) {
   entry.studyDate = screenTextOf(dataset, DCM_StudyDate);
   entry.patientLabel = screenTextOf(dataset, DCM_PatientName);
   const auto number = numbersOf(dataset, DCM_SeriesNumber);
-  entry.seriesNumber = number.empty() ? 0 : static_cast<int>(number.front());
+  constexpr double kLargest = 2147483647.0;  // PS3.5 6.2, IS
+  entry.seriesNumber =
+      number.empty() || std::abs(number.front()) > kLargest ? 0 : static_cast<int>(number.front());
   return entry;
 }
 

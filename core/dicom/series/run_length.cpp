@@ -61,6 +61,11 @@ Result<std::vector<std::uint8_t>> decodedRunLength(std::span<const std::uint8_t>
   if (segments != wordBytes || segments > kMostSegments) {
     return damaged();
   }
+  // A run of 128 bytes takes two.
+  constexpr std::size_t kLargestRatio = 64;
+  if (pixels == 0 || pixels > kLargestRatio * fragment.size()) {
+    return damaged();
+  }
   std::vector<std::uint8_t> words(pixels * wordBytes);
   for (std::size_t n = 0; n < segments; ++n) {
     const std::size_t begin = wordAt(fragment, 4 + 4 * n);

@@ -11,7 +11,9 @@
 // (3.6.7) reads beyond the end of a damaged stream.
 namespace argand::dicom {
 
-// `pixels` words of `wordBytes` each, little endian, from one frame's fragment.
+// Returns `pixels` words of `wordBytes` each, little endian, from one frame's fragment.
+// Fails, before anything is allocated, where there are more than 64 pixels for each of
+// its bytes, which is the most that runs can hold.
 [[nodiscard]] Result<std::vector<std::uint8_t>> decodedRunLength(
     std::span<const std::uint8_t> fragment, std::size_t pixels, std::size_t wordBytes);
 

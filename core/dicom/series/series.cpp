@@ -6,6 +6,7 @@
 #include "core/dicom/dcmtk_tools.h"
 #include "core/dicom/series/frames.h"
 #include "core/dicom/series/pixels.h"
+#include "core/dicom/series/plausible_size.h"
 #include "core/dicom/series/suv.h"
 #include "core/dicom/source_attributes.h"
 
@@ -328,6 +329,7 @@ Result<std::optional<SuvScale>> scaleFor(const SeriesEntry& entry,
       entry.files.size() != entry.frames.size()) {
     return fail(ErrorCode::Usage, "The series has no image volume to read.");
   }
+  ARGAND_TRY(checkPlausibleSize(entry.geometry.size, entry.files));
   if (!options.suv) {
     return std::nullopt;
   }

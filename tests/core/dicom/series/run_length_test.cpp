@@ -38,6 +38,8 @@ TEST(RunLength, RefusesStreamsThatEndEarlyOrPointElsewhere) {
   for (std::size_t length = 0; length < good.size(); ++length) {
     EXPECT_FALSE(decodedRunLength(std::span(good).first(length), 4, 2)) << length;
   }
+  EXPECT_FALSE(decodedRunLength(good, 0, 2));
+  EXPECT_FALSE(decodedRunLength(good, std::size_t{1} << 60, 2)) << "not even allocated";
   std::mt19937 random(1);
   for (int n = 0; n < 20000; ++n) {
     Bytes bad = good;
