@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/dicom/series/copies.h"
 
-#include <dcmtk/dcmdata/dcpixel.h>
-#include <dcmtk/dcmdata/dcpixseq.h>
-#include <dcmtk/dcmdata/dcpxitem.h>
-#include <dcmtk/dcmdata/dcxfer.h>
+#include "core/dicom/series/pixels.h"
 
 #include <algorithm>
 #include <set>
@@ -14,65 +11,15 @@ namespace argand::dicom {
 
 namespace {
 
-// Combines the hashes of chunks of bytes.
-class Hash {
- public:
-  void add(const void* bytes, std::size_t count) {
-    m_bytes += count;
-    m_hash = (m_hash ^ std::hash<std::string_view>{}({static_cast<const char*>(bytes), count})) *
-             0x100000001b3ULL;
-  }
-
-  [[nodiscard]] std::uint64_t bytes() const { return m_bytes; }
-
-  [[nodiscard]] std::uint64_t value() const { return m_hash; }
-
- private:
-  std::uint64_t m_bytes = 0;
-  std::uint64_t m_hash = 0xcbf29ce484222325ULL;
-};
-
-bool addEncapsulated(DcmPixelSequence& sequence, Hash& hash) {
-  for (unsigned long n = 0; n < sequence.card(); ++n) {
-    DcmPixelItem* item = nullptr;
-    Uint8* data = nullptr;
-    if (sequence.getItem(item, n).bad()) {
-      return false;
-    }
-    if (item->getLength() > 0) {
-      if (item->getUint8Array(data).bad() || data == nullptr) {
-        return false;
-      }
-      hash.add(data, item->getLength());
-    }
-  }
-  return true;
-}
-
-bool addPixels(DcmDataset& dataset, Hash& hash) {
-  DcmElement* element = nullptr;
-  dataset.findAndGetElement(DCM_PixelData, element);
-  auto* pixels = dynamic_cast<DcmPixelData*>(element);
-  if (pixels == nullptr) {
-    return false;
-  }
-  const E_TransferSyntax syntax = dataset.getOriginalXfer();
-  if (DcmXfer(syntax).isEncapsulated()) {
-    DcmPixelSequence* sequence = nullptr;
-    return pixels->getEncapsulatedRepresentation(syntax, nullptr, sequence).good() &&
-           sequence != nullptr && addEncapsulated(*sequence, hash);
-  }
-  Uint16* words = nullptr;
-  Uint8* data = nullptr;
-  if (pixels->getUint16Array(words).good() && words != nullptr) {
-    hash.add(words, pixels->getLength());
-    return true;
-  }
-  if (pixels->getUint8Array(data).good() && data != nullptr) {
-    hash.add(data, pixels->getLength());
-    return true;
-  }
-  return false;
+// Hash of the values, whatever type holds them.
+std::uint64_t hashOf(const Samples& samples) {
+  return std::visit(
+      [](const auto& values) {
+        const std::vector<double> numbers(values.begin(), values.end());
+        return static_cast<std::uint64_t>(std::hash<std::string_view>{}(
+            {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(double)}));
+      },
+      samples);
 }
 
 bool samePlace(const Frame& a, const Frame& b) {
@@ -85,23 +32,26 @@ bool samePlace(const Frame& a, const Frame& b) {
 
 }  // namespace
 
-const PixelComparer::Digest& PixelComparer::digestOf(const std::filesystem::path& file) {
-  const auto [known, fresh] = m_digests.try_emplace(file);
+const PixelComparer::Digest& PixelComparer::digestOf(const Frame& frame) {
+  const auto [known, fresh] = m_digests.try_emplace(std::pair(frame.file, frame.slice.frame));
   if (fresh) {
-    if (const auto object = loadObject(file, LoadPart::All)) {
-      Hash hash;
-      known->second.read = addPixels(*(*object)->getDataset(), hash);
-      known->second.bytes = hash.bytes();
-      known->second.hash = hash.value();
+    if (const auto object = loadObject(frame.file, LoadPart::All)) {
+      const auto number = static_cast<std::uint32_t>(std::max(0, frame.slice.frame - 1));
+      if (const auto samples = decodeFrame(*(*object)->getDataset(), frame.pixels, number)) {
+        known->second = {hashOf(*samples), true};
+      }
     }
   }
   return known->second;
 }
 
 bool PixelComparer::same(const Frame& a, const Frame& b) {
-  const Digest& first = digestOf(a.file);
-  const Digest& second = digestOf(b.file);
-  return first.read && second.read && first.bytes == second.bytes && first.hash == second.hash;
+  if (a.pixels.rows != b.pixels.rows || a.pixels.columns != b.pixels.columns) {
+    return false;
+  }
+  const Digest& first = digestOf(a);
+  const Digest& second = digestOf(b);
+  return first.read && second.read && first.hash == second.hash;
 }
 
 std::vector<Frame> takeCopies(std::vector<Frame>& frames,

@@ -8,24 +8,22 @@
 // Which frames are the same picture twice. Internal to core/dicom.
 namespace argand::dicom {
 
-// Compares encoded Pixel Data, read when it is asked for and once per file.
+// Compares stored values, decoded when they are asked for and once per frame.
 class PixelComparer {
  public:
-  // True where both files hold the same Pixel Data, byte for byte and in one
-  // encoding. Files that cannot be read differ from all others.
+  // True where both frames hold the same stored values, in whatever encoding (by a
+  // hash of 64 bits). Frames that cannot be decoded differ from all others.
   [[nodiscard]] bool same(const Frame& a, const Frame& b);
 
  private:
-  // Length and hash of a file's Pixel Data.
   struct Digest {
-    std::uint64_t bytes = 0;
     std::uint64_t hash = 0;
     bool read = false;
   };
 
-  const Digest& digestOf(const std::filesystem::path& file);
+  const Digest& digestOf(const Frame& frame);
 
-  std::map<std::filesystem::path, Digest> m_digests;
+  std::map<std::pair<std::filesystem::path, int>, Digest> m_digests;  // by file and frame
 };
 
 // Takes frames out of `frames` that are copies: the same instance, place and

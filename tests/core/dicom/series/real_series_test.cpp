@@ -141,6 +141,17 @@ TEST(RealSeries, ReadsOneSliceInEveryEncodingBitForBit) {
   EXPECT_GE(encodings, 7);
 }
 
+TEST(RealSeries, TakesOnePictureInManyEncodingsForCopies) {
+  ARGAND_REQUIRE_TEST_DATA(data);
+  const auto found = scan(data / "dicom-torture/pydicom");
+  ASSERT_TRUE(found) << found.error().message;
+  ASSERT_EQ(found->entries.size(), 1U);
+  EXPECT_EQ(found->entries[0].files.size(), 1U);
+  EXPECT_TRUE(holds(found->entries[0].warnings, WarningCode::Duplicate));
+  ASSERT_EQ(found->refused.size(), 1U);
+  EXPECT_EQ(found->refused[0].files, 7);
+}
+
 TEST(RealSeries, NamesTiltAndMissingSlices) {
   ARGAND_REQUIRE_TEST_DATA(data);
   const fs::path folder = data / "dicom-torture/dicom2nifti/failing";
