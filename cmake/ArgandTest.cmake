@@ -10,7 +10,9 @@ function(argand_add_test name)
   target_link_libraries(${target} PRIVATE ${arg_LIBS} argand::test_support GTest::gmock argand_flags)
   set(launcher "")
   if(arg_RENDER)
-    set(launcher xvfb-run -a -s "-screen 0 1600x1000x24")
+    # Without -noreset the server starts anew whenever its last client leaves, and a
+    # test that opens its next window just then finds none.
+    set(launcher xvfb-run -a -s "-screen 0 1600x1000x24 -noreset")
     list(APPEND arg_LABELS render)
   elseif(NOT arg_LABELS)
     set(arg_LABELS unit)

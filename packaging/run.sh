@@ -21,7 +21,7 @@ cmake --build --preset release
 build/release/app/argand-cli demo --out build/demo
 if [ $gui = ON ]; then
   # A picture of what the window shows of it, drawn on a display of its own.
-  xvfb-run -a -s "-screen 0 1600x1000x24" build/release/app/argand build/demo/study \
+  xvfb-run -a -s "-screen 0 1600x1000x24 -noreset" build/release/app/argand build/demo/study \
     --labels build/demo/hippocampi.nii.gz --screenshot build/demo/window.png
   echo "Wrote build/demo/window.png"
 fi
