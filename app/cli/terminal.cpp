@@ -68,8 +68,8 @@ InterruptWatch::InterruptWatch() {
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
-    // What the parent has made to be ignored (nohup, a job in the background) stays so;
-    // a blocked signal would be kept in spite of it.
+    // Leaves alone the signals that the parent process ignores (nohup, background jobs):
+    // Linux queues a blocked signal even where it is ignored.
     struct sigaction current {};
 
     if (::sigaction(number, nullptr, &current) == 0 && current.sa_handler != SIG_IGN) {

@@ -10,7 +10,7 @@
 
 namespace argand {
 
-// What could not be looked into, and why, as a sentence.
+// A file or folder that could not be looked into, and why, as a sentence.
 struct Unreached {
   std::filesystem::path path;
   std::string reason;

@@ -7,7 +7,7 @@
 
 namespace argand {
 
-// What kind of repair, loss or doubt a warning is about; one word in JSON output.
+// Kind of repair, loss or doubt that a warning is about; one word in JSON output.
 enum class WarningCode {
   Tilt,                // slices advance obliquely to their planes
   UnevenSpacing,       // slices are not equally far apart

@@ -79,7 +79,7 @@ Result<std::string> fromUtf8(std::string_view text, std::string_view characterSe
     return std::string(text);
   }
   ARGAND_ASSIGN(std::string encoded, converted(text, "ISO_IR 192", characterSet));
-  // Nothing may be replaced by what resembles it.
+  // Converts back, as iconv may replace a letter by one that resembles it.
   ARGAND_ASSIGN(const std::string back, toUtf8(encoded, characterSet));
   if (back != text) {
     return fail(ErrorCode::InputRefused,

@@ -2,7 +2,7 @@
 #include "core/study/outputs.h"
 
 #include "core/base/file.h"
-#include "core/base/progress.h"
+#include "core/base/file_walk.h"
 #include "core/base/text.h"
 #include "core/study/study.h"
 
@@ -22,19 +22,10 @@ std::string endingOf(const fs::path& path) {
 
 // True where `file` is one of the regular files below `folder`, by whatever name.
 Result<bool> liesIn(const fs::path& folder, const fs::path& file, const std::stop_token& stop) {
-  std::error_code error;
-  fs::recursive_directory_iterator at(folder,
-                                      fs::directory_options::skip_permission_denied |
-                                          fs::directory_options::follow_directory_symlink,
-                                      error);
-  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
-    ARGAND_TRY(checkStop(stop));
-    std::error_code ignored;
-    if (at->is_regular_file(ignored) && sameFile(at->path(), file)) {
-      return true;
-    }
-  }
-  return false;
+  ARGAND_ASSIGN(const FilesUnder found, filesUnder(folder, stop));
+  return std::any_of(found.files.begin(), found.files.end(), [&](const fs::path& other) {
+    return sameFile(other, file);
+  });
 }
 
 // A structure set or segmentation, which may be what an earlier run wrote.
